@@ -1,0 +1,57 @@
+"""A real PostgreSQL and a real Valkey for a machine that has neither: demo, development and tests.
+
+Entry points call ensure() before Django reads its settings. Where DATABASE_URL and REDIS_URL are both set,
+nothing here starts, looks or writes.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from config.lib.devservices.home import CHECKOUT
+from config.lib.devservices.supervisor import Services
+
+__all__ = ["Services", "borrowed", "ensure", "folder"]
+
+VARIABLES = ("DATABASE_URL", "REDIS_URL")
+
+
+def folder(*, for_tests: bool = False) -> Path:
+    """Where the servers keep their data: DEVSERVICES_DIR, else .devservices in the checkout."""
+    base = Path(os.environ.get("DEVSERVICES_DIR") or CHECKOUT / ".devservices").absolute()
+    return base / "test" if for_tests else base
+
+
+def missing() -> list[str]:
+    return [name for name in VARIABLES if not os.environ.get(name)]
+
+
+def ensure() -> None:
+    """Put DATABASE_URL and REDIS_URL into the environment, starting the embedded server of each that is missing.
+
+    Production must name its servers: with DEBUG off a missing URL is an error, never a silent local database.
+    """
+    absent = missing()
+    if absent and not environ.Env().bool("DEBUG", default=False):
+        raise ImproperlyConfigured(
+            f"{' and '.join(absent)} must be set. (With DEBUG=1 an embedded server is started in its place.)"
+        )
+    if absent:
+        os.environ.update(Services(folder()).up(absent))
+
+
+@contextmanager
+def borrowed(*, for_tests: bool = False) -> Iterator[None]:
+    """ensure() for the length of a block: the last of several borrowers to leave stops the servers."""
+    absent = missing()
+    if not absent:
+        yield
+        return
+    services = Services(folder(for_tests=for_tests), durable=not for_tests)
+    with services.used():
+        os.environ.update(services.up(absent))
+        yield

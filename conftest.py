@@ -1,0 +1,19 @@
+"""The test suite's PostgreSQL and Valkey: embedded, apart from the development pair, stopped by the last to leave."""
+
+import os
+from contextlib import ExitStack
+
+import pytest
+
+from config.lib import devservices
+
+os.environ.setdefault("DEBUG", "1")
+# Here, and not in a fixture: the URLs must stand before Django reads its settings. Workers of xdist inherit them
+# from their controller, so that only it starts and stops anything.
+at_the_end = ExitStack()
+at_the_end.enter_context(devservices.borrowed(for_tests=True))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    at_the_end.close()
