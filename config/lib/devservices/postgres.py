@@ -77,7 +77,7 @@ class Postgres:
             self._make_cluster(lock)
             self._launch()
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
                 connection.execute(f"CREATE DATABASE {DATABASE}")
 
     def stop(self) -> None:
