@@ -22,7 +22,7 @@ _Get_co = TypeVar("_Get_co", covariant=True)
 GENERATE = "generate one: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
 
 
-class UndecryptableError(Exception):
+class Undecryptable(Exception):
     """None of the configured keys opens a stored value: a key was dropped too early, or the row was tampered with."""
 
     def __init__(self) -> None:
@@ -47,11 +47,11 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """The text behind a stored token; raises UndecryptableError."""
+    """The text behind a stored token; raises Undecryptable."""
     try:
         return key_ring().decrypt(token).decode()
     except InvalidToken:
-        raise UndecryptableError from None
+        raise Undecryptable from None
 
 
 if TYPE_CHECKING:
