@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class BulkOrdersConfig(AppConfig):
+    name = "bulk_orders"
+    verbose_name = "Orders"

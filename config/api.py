@@ -1,0 +1,50 @@
+"""Every route of the API, in one list: where a request enters, and the first page of the walk through the code."""
+
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView, SpectacularYAMLAPIView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from config.lib.errors import NotFound
+from config.lib.health import health
+from config.lib.sessions import Login, Logout, Me
+
+
+class UnknownRoute(APIView):
+    """The last route: what none of the others knows gets the API's own 404, never a page."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    schema = None
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        raise NotFound(f"No such route: {request.path}", code="unknown_route")
+
+
+resources = [
+    path("auth/login", Login.as_view()),
+    path("auth/logout", Logout.as_view()),
+    path("auth/me", Me.as_view()),
+    path("webhooks", include("webhooks.urls")),
+    path("bulk-orders", include("bulk_orders.batch_urls")),
+    path("order-management/orders", include("bulk_orders.order_urls")),
+    path("integrations", include("integrations.urls")),
+]
+
+documented = [path("api/", include(resources))]
+_docs = {"patterns": documented, "authentication_classes": (), "permission_classes": (AllowAny,)}
+
+urlpatterns = [
+    path("health", health),
+    path("openapi.yaml", SpectacularYAMLAPIView.as_view(**_docs)),
+    path("openapi.json", SpectacularJSONAPIView.as_view(**_docs)),
+    path(
+        "docs",
+        SpectacularSwaggerView.as_view(
+            url="/api/openapi.json", authentication_classes=(), permission_classes=(AllowAny,)
+        ),
+    ),
+    *resources,
+    re_path("", UnknownRoute.as_view()),
+]

@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class KernelConfig(AppConfig):
+    """The kernel as a Django app: it owns the audit table and the operators' commands, and imports no other app."""
+
+    name = "config.lib"
+    label = "kernel"
+    verbose_name = "Gateway"
+    default_auto_field = "django.db.models.BigAutoField"

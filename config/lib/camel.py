@@ -1,0 +1,83 @@
+"""camelCase on the wire, snake_case in Python: names change once per serializer class, payloads are never rewritten."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+
+from config.lib import exact_json
+from config.lib.errors import BadRequest, TooLarge
+
+
+@lru_cache(maxsize=1024)
+def camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part[:1].upper() + part[1:] for part in rest)
+
+
+class CamelFields:
+    """Mixin: a field declared ``retry_schedule`` is ``retrySchedule`` to clients."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields = super().get_fields()  # type: ignore[misc]  # the mixin sits before a Serializer
+        for name, field in fields.items():
+            if camel(name) != name and field.source is None:
+                field.source = name
+        return {camel(name): field for name, field in fields.items()}
+
+
+class CamelSerializer(CamelFields, serializers.Serializer[Any]):
+    """Base of every request and reply shape that is not a model's."""
+
+
+class CamelModelSerializer(CamelFields, serializers.ModelSerializer[Any]):
+    """Base of every reply shape that mirrors a model. Writing is a service's work, never the serializer's."""
+
+
+class JsonRenderer(BaseRenderer):
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        return b"" if data is None else exact_json.dumps(data)
+
+
+class JsonParser(BaseParser):
+    """Bounded JSON: at most `settings.MAX_BODY_BYTES`, 32 levels, exact figures, and no text that a column refuses."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        text = read_body(stream, settings.MAX_BODY_BYTES)
+        try:
+            value = exact_json.loads(text)
+        except exact_json.TooDeep as error:
+            raise BadRequest(str(error), code="too_deep") from None
+        except ValueError as error:
+            raise BadRequest(f"Malformed JSON: {error}", code="malformed_json") from None
+        return self.checked(value)
+
+    def checked(self, value: Any) -> Any:
+        if exact_json.has_unstorable_text(value):
+            raise BadRequest("Text holds a NUL character or a lone surrogate", code="invalid_text")
+        return value
+
+
+class RowTolerantJsonParser(JsonParser):
+    """For bulk calls, where unstorable text is the error of the one row that holds it."""
+
+    def checked(self, value: Any) -> Any:
+        return value
+
+
+def read_body(stream: Any, limit: int) -> bytes:
+    """The body, or 413 as soon as it exceeds `limit` bytes, whatever its headers promised."""
+    text: bytes = stream.read(limit + 1)
+    if len(text) > limit:
+        raise TooLarge(f"Request body exceeds {limit} bytes", code="body_too_large")
+    return text

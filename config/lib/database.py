@@ -1,0 +1,56 @@
+"""What PostgreSQL shall do itself and Django's models cannot say: used by the models and by their first migrations."""
+
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.operations import RunSQL
+from django.db.models import Func
+from django.db.models.functions import Now
+from django.db.models.sql.compiler import SQLCompiler
+
+
+class TransactionTime(Now):
+    """``CURRENT_TIMESTAMP``, the seed schema's ``NOW()``; Django's own `Now` is the statement's time."""
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> tuple[str, list[Any] | tuple[Any, ...]]:
+        return self.as_sql(compiler, connection, template="CURRENT_TIMESTAMP", **extra)
+
+
+class NextDeliverySequence(Func):
+    """The next number of ``webhook_deliveries_sequence``."""
+
+    template = "nextval('webhook_deliveries_sequence')"
+    output_field = models.BigIntegerField()
+
+
+class LongNameIndex(models.Index):
+    """An index whose name is the seed schema's, though longer than the 30 characters that Django allows for Oracle."""
+
+    max_name_length = 63
+
+
+def foreign_key(table: str, column: str, target: str, to_column: str = "id", on_delete: str = "CASCADE") -> RunSQL:
+    """A constraint that PostgreSQL checks at once and cascades itself: a million deliveries go without being loaded."""
+    name = f"{table}_{column}_fkey"
+    return RunSQL(
+        f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({column})"
+        f" REFERENCES {target} ({to_column}) ON DELETE {on_delete}",
+        f"ALTER TABLE {table} DROP CONSTRAINT {name}",
+    )
+
+
+def drop_like_indexes(*tables: str) -> RunSQL:
+    """Django adds a ``text_pattern_ops`` twin to every TEXT key, for LIKE searches that nobody makes on random ids."""
+    names = ", ".join(f"'{table}'" for table in tables)
+    return RunSQL(
+        f"""
+        DO $$ DECLARE twin text; BEGIN
+          FOR twin IN SELECT indexname FROM pg_indexes
+                      WHERE schemaname = current_schema() AND tablename IN ({names}) AND indexname LIKE '%\\_like'
+          LOOP EXECUTE format('DROP INDEX %I', twin); END LOOP;
+        END $$""",
+        RunSQL.noop,
+    )

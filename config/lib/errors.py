@@ -1,0 +1,159 @@
+"""The one error shape of the API: ``{"success": false, "message", "errors", "code"}`` and ``details`` for validation."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.signals import got_request_exception
+from django.db import OperationalError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+logger = logging.getLogger(__name__)
+
+
+class ApiError(Exception):
+    """Base of every refusal that a client sees. Subclasses name the HTTP status; `code` is for machines."""
+
+    status = 500
+    code = "error"
+    message = "Internal server error"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        code: str | None = None,
+        errors: Sequence[str] | None = None,
+        details: Sequence[Mapping[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.message = message or self.message
+        self.code = code or self.code
+        self.errors = list(errors) if errors is not None else [self.message]
+        self.details = details
+        self.headers = dict(headers or {})
+        super().__init__(self.message)
+
+
+class BadRequest(ApiError):
+    status, code, message = 400, "validation_error", "Validation failed"
+
+
+class Unauthorized(ApiError):
+    status, code, message = 401, "not_authenticated", "Unauthorized"
+
+
+class Forbidden(ApiError):
+    status, code, message = 403, "permission_denied", "You do not have permission to perform this action"
+
+
+class NotFound(ApiError):
+    status, code, message = 404, "not_found", "Not found"
+
+
+class Conflict(ApiError):
+    status, code, message = 409, "conflict", "Conflict"
+
+
+class TooLarge(ApiError):
+    status, code, message = 413, "too_large", "Request body is too large"
+
+
+class Unprocessable(ApiError):
+    status, code, message = 422, "unprocessable", "Unprocessable"
+
+
+class TooManyRequests(ApiError):
+    status, code, message = 429, "rate_limited", "Too many requests"
+
+
+class Unavailable(ApiError):
+    status, code, message = 503, "unavailable", "Service temporarily unavailable"
+
+
+def envelope(
+    message: str, code: str, errors: Sequence[str], details: Sequence[Mapping[str, str]] | None = None
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"success": False, "message": message, "errors": list(errors), "code": code}
+    return body | ({"details": list(details)} if details is not None else {})
+
+
+def handle(error: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's exception handler: a refusal in its own words, a defect of ours as a bare 500 that is logged and reported."""
+    refusal = _as_api_error(error)
+    if refusal is None:
+        logger.error("unhandled_error", exc_info=error)
+        got_request_exception.send(sender=None, request=context["request"])
+        refusal = ApiError(code="internal_error")
+    set_rollback()
+    body = envelope(refusal.message, refusal.code, refusal.errors, refusal.details)
+    return Response(body, refusal.status, headers=refusal.headers | _challenge(refusal))
+
+
+def _challenge(error: ApiError) -> dict[str, str]:
+    # RFC 9110, 11.6.1: a 401 names a scheme that would do. Not "Basic": a browser would ask with its own dialogue.
+    return {"WWW-Authenticate": 'ApiKey realm="partner gateway"'} if error.status == 401 else {}
+
+
+def _as_api_error(error: Exception) -> ApiError | None:
+    match error:
+        case ApiError():
+            return error
+        case exceptions.ValidationError():
+            return _validation_error(error)
+        case Http404():
+            return NotFound()
+        case PermissionDenied():
+            return Forbidden()
+        case exceptions.APIException():
+            return _framework_error(error)
+        case OperationalError():
+            logger.error("database_unavailable", exc_info=error)
+            return Unavailable("Database is unavailable", code="database_unavailable", headers={"Retry-After": "5"})
+    return None
+
+
+def _framework_error(error: exceptions.APIException) -> ApiError:
+    refusal = ApiError(str(error.detail), code=str(error.default_code))
+    refusal.status = error.status_code
+    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        return Unauthorized()
+    if isinstance(error, exceptions.PermissionDenied) and str(error.detail).startswith("CSRF"):
+        refusal.code = "csrf_failed"
+    return refusal
+
+
+def _validation_error(error: exceptions.ValidationError) -> BadRequest:
+    details = list(_problems(error.detail, ""))
+    messages = [_worded(problem) for problem in details]
+    # A single problem reads best as the message itself; several get the general heading.
+    message = messages[0] if len(messages) == 1 else BadRequest.message
+    return BadRequest(message, errors=messages, details=details)
+
+
+def _problems(detail: Any, path: str) -> Iterator[dict[str, str]]:
+    if isinstance(detail, Mapping):
+        for key, inner in detail.items():
+            yield from _problems(inner, path if key == "non_field_errors" else f"{path}/{_camel(str(key))}")
+    elif isinstance(detail, list):
+        for at, inner in enumerate(detail):
+            yield from _problems(inner, path if isinstance(inner, exceptions.ErrorDetail) else f"{path}/{at}")
+    else:
+        yield {"path": path, "code": getattr(detail, "code", "invalid"), "message": str(detail)}
+
+
+def _worded(problem: Mapping[str, str]) -> str:
+    """The framework's sentences end with a full stop and speak of "this field": they need its name. Ours stand alone."""
+    name, message = problem["path"].removeprefix("/").replace("/", "."), problem["message"]
+    if not name or not message.endswith("."):
+        return message
+    return message.replace("This field", name) if message.startswith("This field") else f"{name}: {message}"
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.title() for part in rest)

@@ -1,0 +1,106 @@
+"""JSON whose figures keep every digit: what a partner wrote is what we store, sign and echo."""
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.types.json import Jsonb
+
+MAX_DEPTH = 32
+_MAX_EXPONENT = 400
+_NATIVE_INTEGER_DIGITS = 18
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_TOO_DEEP = f"JSON is nested deeper than {MAX_DEPTH} levels"
+
+
+class TooDeep(ValueError):
+    """The document is nested deeper than any of ours."""
+
+
+def loads(text: bytes | str) -> Any:
+    """Parse JSON: fractions and integers beyond 64 bits become `Decimal`. Raises `ValueError` (`TooDeep` for nesting)."""
+    source = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+    try:
+        value = json.loads(source, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise TooDeep(_TOO_DEEP) from None
+    if _is_deeper(value, MAX_DEPTH):
+        raise TooDeep(_TOO_DEEP)
+    return value
+
+
+def dumps(value: Any) -> bytes:
+    """Compact UTF-8 JSON; a `Decimal` becomes a number with its exact digits, a `datetime` ISO-8601 UTC with ``Z``."""
+    return orjson.dumps(value, default=_encode, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def as_utc(moment: datetime) -> str:
+    """ISO-8601 in UTC with ``Z``, the one spelling of a moment on the wire."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    if isinstance(value, datetime):
+        return as_utc(value)
+    if isinstance(value, str):  # Django's lazy translations and str subclasses
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _decimal(text: str) -> Decimal:
+    number = Decimal(text)
+    # PostgreSQL's numeric ends far below Decimal's exponents; nobody's amount has 400 digits.
+    if abs(number.adjusted()) > _MAX_EXPONENT:
+        raise ValueError(f"number out of range: {text[:40]}")
+    return number
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= _NATIVE_INTEGER_DIGITS else _decimal(text)
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+def has_unstorable_text(value: Any) -> bool:
+    """Whether a key or string in `value` holds NUL or a lone surrogate, which PostgreSQL's text and JSONB refuse."""
+    if isinstance(value, str):
+        return _UNSTORABLE.search(value) is not None
+    if isinstance(value, dict):
+        return any(has_unstorable_text(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(map(has_unstorable_text, value))
+
+
+def storable_text(text: str) -> str:
+    """`text` with U+FFFD in place of what PostgreSQL refuses: for replies of others, which we keep but do not own."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    parts = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(part, levels - 1) for part in parts)
+
+
+class ExactJSONField(models.JSONField):
+    """JSONB that neither reads nor writes a number through a float."""
+
+    def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
+        return value if value is None or not isinstance(value, str | bytes) else loads(value)
+
+    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
+        return None if value is None else jsonb(value)
+
+
+def jsonb(value: Any) -> Jsonb:
+    """A parameter for psycopg that is written by `dumps`."""
+    return Jsonb(value, dumps=dumps)

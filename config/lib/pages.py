@@ -1,0 +1,131 @@
+"""Lists as bare JSON arrays, newest first, with ``Link`` and ``X-Total-Count``; a page costs the same at any size."""
+
+import base64
+import binascii
+from typing import Any, ClassVar, Protocol
+from urllib.parse import urlencode
+
+from django.db.models import Q, QuerySet
+from django.utils.dateparse import parse_datetime
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.lib.errors import BadRequest
+from config.lib.exact_json import as_utc
+
+MAX_LIMIT = 500
+MAX_OFFSET = 10_000
+COUNT_CAP = 10_000
+
+
+class Paged(Protocol):
+    """What a view may say of its list."""
+
+    default_limit: int
+
+
+class NewestFirst(BasePagination):
+    """``?limit=`` (50, at most 500) and ``?offset=`` (at most 10,000); deeper pages by the ``cursor`` of ``Link``.
+
+    The queryset is ordered here by (moment, key), both descending: the order of the index that serves the list.
+    """
+
+    moment: ClassVar[str] = "created_at"
+    default_limit: ClassVar[int] = 50
+
+    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+        self.request, self.queryset = request, queryset
+        self.limit = _whole(request, "limit", getattr(view, "default_limit", self.default_limit), least=1)
+        self.limit = min(self.limit, MAX_LIMIT)
+        self.offset = _whole(request, "offset", 0, least=0)
+        if self.offset > MAX_OFFSET:
+            raise BadRequest(f"offset may be at most {MAX_OFFSET}; follow the Link header", code="offset_too_large")
+        rows = queryset.order_by(f"-{self.moment}", "-pk")
+        cursor = request.query_params.get("cursor")
+        if cursor:
+            rows = rows.filter(self._after(cursor))
+        # One row more than asked tells whether there is a next page, without a second query.
+        page = list(rows[self.offset : self.offset + self.limit + 1])
+        self.has_next, self.page = len(page) > self.limit, page[: self.limit]
+        return self.page
+
+    def get_paginated_response(self, data: Any) -> Response:
+        headers = {"X-Total-Count": total_count(self.queryset)}
+        links = [f'<{url}>; rel="{rel}"' for rel, url in (("next", self._next()), ("prev", self._previous())) if url]
+        if links:
+            headers["Link"] = ", ".join(links)
+        return Response(data, headers=headers)
+
+    def _after(self, cursor: str) -> Q:
+        moment, key = _opened(cursor)
+        return Q(**{f"{self.moment}__lt": moment}) | Q(**{self.moment: moment, "pk__lt": key})
+
+    def _next(self) -> str | None:
+        if not self.has_next:
+            return None
+        if self.offset + self.limit <= MAX_OFFSET and "cursor" not in self.request.query_params:
+            return self._url(limit=self.limit, offset=self.offset + self.limit)
+        last = self.page[-1]
+        return self._url(limit=self.limit, offset=None, cursor=_sealed(getattr(last, self.moment), last.pk))
+
+    def _previous(self) -> str | None:
+        if not self.offset:
+            return None
+        return self._url(limit=self.limit, offset=max(0, self.offset - self.limit))
+
+    def _url(self, **changes: Any) -> str:
+        kept = {name: value for name, value in self.request.query_params.items() if name not in changes}
+        kept |= {name: str(value) for name, value in changes.items() if value is not None}
+        return f"{self.request.build_absolute_uri(self.request.path)}?{urlencode(kept)}"
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        default = getattr(view, "default_limit", self.default_limit)
+        integer = {"type": "integer"}
+        return [
+            _parameter("limit", integer | {"minimum": 1, "maximum": MAX_LIMIT, "default": default}, "Rows a page"),
+            _parameter("offset", integer | {"minimum": 0, "maximum": MAX_OFFSET, "default": 0}, "Rows to pass over"),
+            _parameter("cursor", {"type": "string"}, "Where to go on, from the Link header"),
+        ]
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return schema
+
+
+def total_count(queryset: QuerySet[Any]) -> str:
+    """The number of rows, exact up to 10,000: counting stops there, so that a list of millions stays fast."""
+    counted = queryset.order_by()[: COUNT_CAP + 1].count()
+    return str(counted) if counted <= COUNT_CAP else f"{COUNT_CAP}+"
+
+
+def _whole(request: Request, name: str, default: int, *, least: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < least:
+        raise BadRequest(f"{name} must be a whole number of at least {least}", details=[_detail(name)])
+    return int(text)
+
+
+def _detail(name: str) -> dict[str, str]:
+    return {"path": f"/{name}", "code": "invalid", "message": f"{name} must be a whole number"}
+
+
+def _sealed(moment: Any, key: Any) -> str:
+    return base64.urlsafe_b64encode(f"{as_utc(moment)} {key}".encode()).decode().rstrip("=")
+
+
+def _opened(cursor: str) -> tuple[Any, str]:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        moment, key = text.split(" ", 1)
+        parsed = parse_datetime(moment)
+    except (ValueError, binascii.Error):
+        parsed, key = None, ""
+    if parsed is None or "\x00" in key:
+        raise BadRequest("cursor is not one of ours", code="invalid_cursor")
+    return parsed, key
+
+
+def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}

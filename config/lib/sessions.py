@@ -1,0 +1,102 @@
+"""Log-in by session: the way in for people. Keys, for partners' systems, are the integrations' business."""
+
+from typing import Any
+
+from django.contrib import auth
+from django.contrib.auth.models import User
+from django.http import HttpRequest, JsonResponse
+from django.middleware.csrf import get_token
+from drf_spectacular.utils import extend_schema
+from rest_framework import authentication, serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.lib.camel import CamelSerializer
+from config.lib.errors import TooManyRequests, Unauthorized, envelope
+
+_LOCKED = "Too many failed log-ins; try again later"
+_GROUP_ROLES = ("operations", "support", "auditor")
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """Django's session with its CSRF check, and a 401 (not 403) for a request without one."""
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Session"
+
+
+class UserSerializer(CamelSerializer):
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+    full_name = serializers.CharField(source="get_full_name")
+    email = serializers.CharField()
+    role = serializers.SerializerMethodField()
+
+    def get_role(self, user: User) -> str:
+        return role_of(user)
+
+
+class CredentialsSerializer(CamelSerializer):
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+
+
+class MeSerializer(CamelSerializer):
+    user = UserSerializer()
+
+
+class LoggedInSerializer(MeSerializer):
+    message = serializers.CharField()
+
+
+class MessageSerializer(CamelSerializer):
+    message = serializers.CharField()
+
+
+def role_of(user: User) -> str:
+    """``admin``, ``operations``, ``support``, ``auditor`` or ``partner``: for display; permissions decide."""
+    if user.is_superuser:
+        return "admin"
+    groups = {name.lower() for name in user.groups.values_list("name", flat=True)}
+    return next((role for role in _GROUP_ROLES if role in groups), "partner")
+
+
+def locked_out(request: HttpRequest, credentials: dict[str, Any], *args: Any, **kwargs: Any) -> JsonResponse:
+    """What the lockout answers outside of the API, e.g. at the admin's own log-in."""
+    return JsonResponse(envelope(_LOCKED, "locked_out", [_LOCKED]), status=429)
+
+
+class Login(APIView):
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(request=CredentialsSerializer, responses=LoggedInSerializer, tags=["auth"])
+    def post(self, request: Request) -> Response:
+        """Open a session. Sets the session and `csrftoken` cookies; needs no CSRF token itself."""
+        form = CredentialsSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = auth.authenticate(request._request, **form.validated_data)
+        if getattr(request._request, "axes_locked_out", False):
+            raise TooManyRequests(_LOCKED, code="locked_out", headers={"Retry-After": "900"})
+        if user is None:
+            raise Unauthorized("Invalid username or password", code="invalid_credentials")
+        auth.login(request._request, user)
+        get_token(request._request)
+        return Response({"user": UserSerializer(user).data, "message": "Login successful"})
+
+
+class Logout(APIView):
+    @extend_schema(request=None, responses=MessageSerializer, tags=["auth"])
+    def post(self, request: Request) -> Response:
+        """Close the session."""
+        auth.logout(request._request)
+        return Response({"message": "Logout successful"})
+
+
+class Me(APIView):
+    @extend_schema(responses=MeSerializer, tags=["auth"])
+    def get(self, request: Request) -> Response:
+        """Who the session belongs to."""
+        return Response({"user": UserSerializer(request.user).data})

@@ -1,0 +1,287 @@
+"""Settings, from the environment only; `.env.example` lists every variable with its default."""
+
+import base64
+import hashlib
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+
+from config.lib.environment import CHECKOUT, development, env
+
+VERSION = "1.0.0"
+BASE_DIR = CHECKOUT
+
+# What DEBUG=1 switches is these defaults. Django's own DEBUG stays off everywhere: it shows stack traces to clients
+# and keeps every SQL statement of a worker in memory.
+DEVELOPMENT = development()
+DEBUG = False
+
+
+def required(name: str, in_development: str) -> str:
+    value: str = env.str(name, default="")
+    if value:
+        return value
+    if not DEVELOPMENT:
+        raise ImproperlyConfigured(f"{name} must be set (or DEBUG=1 for development)")
+    return in_development
+
+
+SECRET_KEY = required("SECRET_KEY", "development-only-" + "x" * 50)
+_development_key = base64.urlsafe_b64encode(hashlib.sha256(b"development only").digest()).decode()
+FIELD_ENCRYPTION_KEYS = [key.strip() for key in required("FIELD_ENCRYPTION_KEYS", _development_key).split(",")]
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["*"] if DEVELOPMENT else [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", default=0)
+
+INSTALLED_APPS = [
+    "config",
+    "config.lib",
+    "unfold",  # before the admin, whose templates it replaces
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "axes",
+    "csp",
+    "webhooks",
+    "bulk_orders",
+    "integrations",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "config.lib.requests.slash_tolerant",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+APPEND_SLASH = True
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- PostgreSQL and Valkey -----------------------------------------------------------------------------------
+
+DATABASE_URL = required("DATABASE_URL", "")
+REDIS_URL = required("REDIS_URL", "")
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's form of a PostgreSQL URL. ``?host=/folder`` names a socket; a pool is wanted by web processes only:
+    Celery closes one at every task's end (celery#10554), so its workers keep single connections."""
+    # `host` in the query is libpq's own spelling, which the parser would pass on as an option.
+    folder = parse_qs(urlsplit(url).query).get("host", [""])[0]
+    parsed: dict[str, Any] = env.db_url_config(url.split("?", maxsplit=1)[0] if folder else url)
+    pool_size: int = env.int("DATABASE_POOL_SIZE", default=0)
+    parsed["HOST"] = folder or parsed["HOST"]
+    parsed["CONN_MAX_AGE"] = 0 if pool_size else 60
+    parsed["CONN_HEALTH_CHECKS"] = True
+    parsed.setdefault("OPTIONS", {})["application_name"] = "gateway"
+    if pool_size:
+        parsed["OPTIONS"]["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+    return parsed
+
+
+DATABASES = {"default": database(DATABASE_URL)} if DATABASE_URL else {}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+# The database holds the work, a message is only a nudge: a lost one is healed by the sweeps. Late acknowledgement keeps
+# a busy process from reserving messages that another could take; a task that kills its process is not started again.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY: int = env.int("WORKER_CONCURRENCY", default=3)
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_keepalive": True, "health_check_interval": 25, "socket_connect_timeout": 2}
+CELERY_TASK_PUBLISH_RETRY = False  # a caller never waits for Valkey: the sweep will find what it was to be told
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "deliver what is due": {
+        "task": "webhooks.tasks.sweep",
+        "schedule": timedelta(seconds=2),
+        "options": {"expires": 2, "queue": "webhooks"},
+    },
+    "process stalled batches": {
+        "task": "bulk_orders.tasks.sweep",
+        "schedule": timedelta(seconds=5),
+        "options": {"expires": 5, "queue": "bulk_orders"},
+    },
+}
+CELERY_TASK_ROUTES = {
+    "webhooks.*": {"queue": "webhooks"},
+    "bulk_orders.*": {"queue": "bulk_orders"},
+    "integrations.*": {"queue": "integrations"},
+}
+CELERY_TASK_DEFAULT_QUEUE = "integrations"
+
+# --- API -----------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "integrations.authentication.ApiKeyAuthentication",
+        "config.lib.sessions.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "integrations.permissions.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["config.lib.camel.JsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.lib.camel.JsonRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "config.lib.pages.NewestFirst",
+    "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.NamespaceVersioning",
+    "DEFAULT_VERSION": "v1",
+    "ALLOWED_VERSIONS": ["v1"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.lib.errors.handle",
+    "DATETIME_FORMAT": "iso-8601",
+    "COERCE_DECIMAL_TO_STRING": False,
+    "URL_FORMAT_OVERRIDE": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Partner gateway",
+    "DESCRIPTION": "Bulk mutual-fund orders, their life, and signed webhooks that tell of it.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.0.3",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+}
+API_RATE_PER_MINUTE: int = env.int("API_RATE_PER_MINUTE", default=100)
+API_RATE_PER_HOUR: int = env.int("API_RATE_PER_HOUR", default=1000)
+MAX_BODY_BYTES: int = env.int("MAX_BODY_BYTES", default=5 * 1024 * 1024)
+MAX_UPLOAD_BYTES: int = env.int("MAX_UPLOAD_BYTES", default=100 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES + 1  # ours answers first, with 413
+
+# --- Webhooks ------------------------------------------------------------------------------------------------
+
+WEBHOOKS_ALLOWED_NETWORKS: list[str] = env.list("WEBHOOKS_ALLOWED_NETWORKS", default=[])
+WEBHOOKS_REQUIRE_HTTPS: bool = env.bool("WEBHOOKS_REQUIRE_HTTPS", default=False)
+WEBHOOK_TIMEOUT_SECONDS: float = env.float("WEBHOOK_TIMEOUT_SECONDS", default=10)
+WEBHOOK_MAX_RETRIES: int = env.int("WEBHOOK_MAX_RETRIES", default=5)
+WEBHOOK_RETRY_BASE_SECONDS: float = env.float("WEBHOOK_RETRY_BASE_SECONDS", default=1)
+WEBHOOK_RETRY_MAX_SECONDS: float = env.float("WEBHOOK_RETRY_MAX_SECONDS", default=300)
+WEBHOOK_DISABLE_AFTER_FAILED: int = env.int("WEBHOOK_DISABLE_AFTER_FAILED", default=100)
+WEBHOOK_DISABLE_AFTER_HOURS: int = env.int("WEBHOOK_DISABLE_AFTER_HOURS", default=120)
+WEBHOOK_DISABLE_MIN_MINUTES: int = env.int("WEBHOOK_DISABLE_MIN_MINUTES", default=60)
+WEBHOOK_RETENTION_DAYS: int = env.int("WEBHOOK_RETENTION_DAYS", default=90)
+
+# --- Orders and integrations ---------------------------------------------------------------------------------
+
+BULK_ORDERS_MAX: int = env.int("BULK_ORDERS_MAX", default=100)
+BULK_UPLOAD_MAX_ORDERS: int = env.int("BULK_UPLOAD_MAX_ORDERS", default=100_000)
+USAGE_RETENTION_DAYS: int = env.int("USAGE_RETENTION_DAYS", default=365)
+
+# --- Sessions, passwords, browsers ---------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+# A guesser is locked out by name and address together: nobody can lock a colleague out from elsewhere.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_HTTP_RESPONSE_CODE = 429
+AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False
+AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXY_COUNT or None
+AXES_CLIENT_IP_CALLABLE = "config.lib.requests.client_address"
+AXES_LOCKOUT_CALLABLE = "config.lib.sessions.locked_out"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEVELOPMENT
+SECURE_SSL_REDIRECT: bool = env.bool("SECURE_SSL_REDIRECT", default=not DEVELOPMENT)
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^api/health$"]
+SECURE_HSTS_SECONDS = 0 if DEVELOPMENT else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEVELOPMENT
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        # The admin's Alpine.js evaluates its attributes; nothing here is loaded from another host.
+        "script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = DEVELOPMENT
+WHITENOISE_AUTOREFRESH = False
+
+# --- The rest ------------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="gateway@localhost")
+LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"axes": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+}
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Partner gateway",
+    "SITE_HEADER": "Partner gateway",
+    "SITE_SYMBOL": "swap_horiz",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+}
+SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,0 +1,18 @@
+"""The doors of the gateway: the API, the console of the staff, and the probes."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from config import api
+from config.lib.health import livez, readyz
+
+urlpatterns = [
+    # A second version would be a second list beside `api.urlpatterns`; the bare path stays with the first.
+    path("api/v1/", include((api.urlpatterns, "api"), namespace="v1")),
+    path("api/", include(api.urlpatterns)),
+    path("admin/", admin.site.urls),
+    path("livez", livez),
+    path("readyz", readyz),
+    path("", RedirectView.as_view(url="/admin/")),
+]

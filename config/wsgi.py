@@ -1,0 +1,11 @@
+"""HTTP: served by granian's WSGI interface."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+from config.lib import devservices
+
+devservices.ensure()
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+application = get_wsgi_application()

@@ -1,0 +1,159 @@
+"""Partners' credentials, what they may do, and what they did."""
+
+from functools import partial
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from config.lib.database import LongNameIndex, TransactionTime
+from config.lib.encryption import EncryptedTextField
+from config.lib.exact_json import ExactJSONField
+from config.lib.ids import new_id
+
+
+class IntegrationType(models.TextChoices):
+    PAYMENT_GATEWAY = "payment_gateway"
+    RTA = "rta", "RTA"
+    NAV_PROVIDER = "nav_provider", "NAV provider"
+    EMAIL_SERVICE = "email_service"
+    SMS_SERVICE = "sms_service", "SMS service"
+    ANALYTICS = "analytics"
+    CUSTOM = "custom"
+
+
+class IntegrationStatus(models.TextChoices):
+    PENDING = "pending"
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    SUSPENDED = "suspended"
+
+
+class Template(models.Model):
+    """A pre-configured kind of integration: the JSON Schema of its config, default scopes and events."""
+
+    id = models.TextField(primary_key=True, help_text="A slug, e.g. razorpay.")
+    type = models.TextField(choices=IntegrationType)
+    name = models.TextField()
+    description = models.TextField(blank=True, default="", db_default="")
+    config_schema = ExactJSONField(help_text="JSON Schema; a property with writeOnly holds a secret.")
+    scopes = ArrayField(models.TextField(), default=list, blank=True)
+    events = ArrayField(models.TextField(), default=list, blank=True)
+    active = models.BooleanField(default=True, db_default=True)
+
+    class Meta:
+        db_table = "integration_templates"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(type__in=IntegrationType.values), name="integration_templates_type_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IntegrationQuerySet(models.QuerySet["Integration"]):
+    def for_user(self, user_id: int) -> "IntegrationQuerySet":
+        """The only door of a request to integrations."""
+        return self.filter(user_id=user_id)
+
+
+class Integration(models.Model):
+    """A partner's system: one key pair, its scopes and limits, and optionally the URL that is told of everything."""
+
+    id = models.TextField(primary_key=True, default=partial(new_id, "int"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="integrations", db_constraint=False, db_index=False
+    )
+    name = models.TextField()
+    type = models.TextField(choices=IntegrationType)
+    status = models.TextField(
+        choices=IntegrationStatus, default=IntegrationStatus.PENDING, db_default=IntegrationStatus.PENDING
+    )
+    api_key = models.TextField()
+    api_secret = EncryptedTextField()
+    config = ExactJSONField(null=True, blank=True)
+    webhook_url = models.TextField(null=True, blank=True)
+    webhook_secret = EncryptedTextField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=TransactionTime(), editable=False)
+    updated_at = models.DateTimeField(db_default=TransactionTime(), editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    usage_count = models.IntegerField(default=0, db_default=0, editable=False)
+    template = models.ForeignKey(
+        Template, models.DO_NOTHING, related_name="+", null=True, blank=True, db_constraint=False, db_index=False
+    )
+    scopes = ArrayField(models.TextField(), default=list, blank=True)
+    acts_for = ArrayField(
+        models.IntegerField(), null=True, blank=True, help_text="User ids whose orders privileged scopes reach."
+    )
+    allowed_networks = ArrayField(models.TextField(), default=list, blank=True, help_text="CIDRs; empty: any address.")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    rate_per_minute = models.IntegerField(null=True, blank=True)
+    rate_per_hour = models.IntegerField(null=True, blank=True)
+    require_signature = models.BooleanField(default=False, db_default=False)
+    suspended_reason = models.TextField(null=True, blank=True)
+    # The pair before the last regeneration, while its grace lasts.
+    previous_api_key = models.TextField(null=True, blank=True)
+    previous_api_secret = EncryptedTextField(null=True, blank=True)
+    previous_valid_until = models.DateTimeField(null=True, blank=True)
+
+    objects = IntegrationQuerySet.as_manager()
+
+    class Meta:
+        db_table = "integrations"
+        permissions: ClassVar = [
+            ("suspend_integration", "Can suspend integrations and lift a suspension"),
+            ("reveal_secret", "Can reveal secrets"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["user"], name="idx_integrations_user_id"),  # for_user
+            models.Index(fields=["api_key"], name="idx_integrations_api_key"),  # seed schema
+            models.Index(fields=["type"], name="idx_integrations_type"),  # list by type
+            models.Index(fields=["status"], name="idx_integrations_status"),  # list by status
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["api_key"], name="integrations_api_key_key"),  # authentication
+            models.UniqueConstraint(fields=["previous_api_key"], name="integrations_previous_api_key_key"),
+            models.CheckConstraint(condition=Q(type__in=IntegrationType.values), name="integrations_type_known"),
+            models.CheckConstraint(condition=Q(status__in=IntegrationStatus.values), name="integrations_status_known"),
+            models.CheckConstraint(
+                condition=Q(rate_per_minute__isnull=True) | Q(rate_per_minute__gte=1), name="integrations_minute_rate"
+            ),
+            models.CheckConstraint(
+                condition=Q(rate_per_hour__isnull=True) | Q(rate_per_hour__gte=1), name="integrations_hour_rate"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UsageLog(models.Model):
+    """One call that was made with an integration's key."""
+
+    id = models.TextField(primary_key=True, default=partial(new_id, "log"))
+    integration = models.ForeignKey(
+        Integration, models.DO_NOTHING, related_name="usage_logs", db_constraint=False, db_index=False
+    )
+    endpoint = models.TextField()
+    method = models.TextField()
+    status_code = models.IntegerField()
+    response_time = models.IntegerField(help_text="Milliseconds.")
+    error = models.TextField(null=True, blank=True)
+    timestamp = models.DateTimeField(db_default=TransactionTime(), editable=False)
+
+    class Meta:
+        db_table = "integration_usage_logs"
+        indexes: ClassVar = [
+            LongNameIndex(fields=["integration"], name="idx_integration_usage_logs_integration_id"),  # seed schema
+            LongNameIndex(fields=["-timestamp"], name="idx_integration_usage_logs_timestamp"),  # retention, roll-up
+            LongNameIndex(  # the list of an integration's calls, newest first
+                fields=["integration", "-timestamp", "-id"], name="idx_integration_usage_logs_list"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.endpoint} {self.status_code}"

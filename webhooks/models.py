@@ -1,0 +1,231 @@
+"""What is known of endpoints, events, deliveries and attempts. The delivery row is the queue: see `Delivery`."""
+
+from functools import partial
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from config.lib.database import LongNameIndex, NextDeliverySequence, TransactionTime
+from config.lib.encryption import EncryptedTextField
+from config.lib.exact_json import ExactJSONField
+from config.lib.ids import new_id
+
+
+class RetrySchedule(models.TextChoices):
+    EXPONENTIAL = "exponential"
+    STANDARD = "standard"
+
+
+class DeliveryStatus(models.TextChoices):
+    PENDING = "pending"  # never tried
+    RETRYING = "retrying"  # failed, the next try is set
+    DELIVERED = "delivered"
+    FAILED = "failed"  # no more tries
+
+
+class Lane(models.IntegerChoices):
+    """Who goes first when an endpoint has more waiting than it may take."""
+
+    FIRST = 0
+    RETRY = 1
+    REPLAY = 2
+
+
+class WebhookQuerySet(models.QuerySet["Webhook"]):
+    def for_user(self, user_id: int) -> "WebhookQuerySet":
+        """The only door of a request to webhooks."""
+        return self.filter(user_id=user_id)
+
+
+class Webhook(models.Model):
+    """An endpoint of a partner: where to send, what, signed with which secret, at what pace."""
+
+    id = models.TextField(primary_key=True, default=partial(new_id, "wh"))
+    # Deleting cascades in the database (see the migration): Python would load every delivery first.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="webhooks", db_constraint=False, db_index=False
+    )
+    url = models.TextField()
+    events = ArrayField(models.TextField())
+    secret = EncryptedTextField()
+    active = models.BooleanField(default=True, db_default=True)
+    created_at = models.DateTimeField(db_default=TransactionTime(), editable=False)
+    updated_at = models.DateTimeField(db_default=TransactionTime(), editable=False)
+    last_triggered_at = models.DateTimeField(null=True, blank=True, editable=False)
+    failure_count = models.IntegerField(default=0, db_default=0, help_text="Consecutive failed attempts.")
+    description = models.TextField(blank=True, default="", db_default="")
+    retry_schedule = models.TextField(
+        choices=RetrySchedule, default=RetrySchedule.EXPONENTIAL, db_default=RetrySchedule.EXPONENTIAL
+    )
+    # NULL: the schedule's own number.
+    max_retries = models.IntegerField(null=True, blank=True, help_text="Attempts in all, 1 to 20.")
+    rate_limit = models.IntegerField(null=True, blank=True, help_text="Deliveries a second; empty: no limit.")
+    ordered = models.BooleanField(default=False, db_default=False, help_text="One at a time, in the order of events.")
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    disabled_reason = models.TextField(null=True, blank=True)
+    previous_secret = EncryptedTextField(null=True, blank=True)
+    previous_secret_until = models.DateTimeField(null=True, blank=True)
+    # Since when every attempt has failed, and how many deliveries in a row have ended so: what auto-disabling asks.
+    failing_since = models.DateTimeField(null=True, blank=True, editable=False)
+    failed_in_a_row = models.IntegerField(default=0, db_default=0, editable=False)
+    # The integration that owns this webhook, if one does. The constraint is added by that app, which knows this one.
+    integration_id = models.TextField(null=True, blank=True, editable=False)
+
+    objects = WebhookQuerySet.as_manager()
+
+    class Meta:
+        db_table = "webhooks"
+        indexes: ClassVar = [
+            models.Index(fields=["user"], name="idx_webhooks_user_id"),  # for_user, fan-out
+            models.Index(fields=["active"], name="idx_webhooks_active", condition=Q(active=True)),  # seed schema
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["integration_id"], name="webhooks_integration_id_key"),
+            models.CheckConstraint(
+                condition=Q(retry_schedule__in=RetrySchedule.values), name="webhooks_schedule_known"
+            ),
+            models.CheckConstraint(condition=Q(max_retries__range=(1, 20)), name="webhooks_max_retries_range"),
+            models.CheckConstraint(condition=Q(rate_limit__gte=1), name="webhooks_rate_limit_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} → {self.url}"
+
+
+class Event(models.Model):
+    """Something that happened, once: `body` is the exact bytes that every delivery of it sends and signs."""
+
+    id = models.TextField(primary_key=True, default=partial(new_id, "evt"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    name = models.TextField()
+    data = ExactJSONField()
+    body = models.BinaryField()
+    created_at = models.DateTimeField(db_default=TransactionTime(), editable=False)
+
+    class Meta:
+        db_table = "webhook_events"
+        indexes: ClassVar = [
+            models.Index(fields=["user", "created_at"], name="idx_webhook_events_user"),  # replay by range
+            models.Index(fields=["created_at"], name="idx_webhook_events_created"),  # retention
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.id}"
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def for_user(self, user_id: int) -> "DeliveryQuerySet":
+        return self.filter(webhook__user_id=user_id)
+
+
+class Delivery(models.Model):
+    """One event on its way to one endpoint, and the queue itself.
+
+    Due: ``next_retry_at <= now``. In flight: `lease` is set and ``next_retry_at`` is the lease's end, so that a dead
+    worker's deliveries become due again by themselves; a result is recorded only under the lease it was sent with.
+    Finished or held: ``next_retry_at`` is NULL.
+    """
+
+    id = models.TextField(primary_key=True, default=partial(new_id, "del"))
+    webhook = models.ForeignKey(
+        Webhook, models.DO_NOTHING, related_name="deliveries", db_constraint=False, db_index=False
+    )
+    event = models.TextField()
+    payload = ExactJSONField()
+    status = models.TextField(choices=DeliveryStatus)
+    attempts = models.IntegerField(default=0, db_default=0)
+    last_attempt_at = models.DateTimeField(null=True, blank=True)
+    next_retry_at = models.DateTimeField(null=True, blank=True)
+    response_code = models.IntegerField(null=True, blank=True)
+    response_body = models.TextField(null=True, blank=True)
+    error = models.TextField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=TransactionTime(), editable=False)
+    source = models.ForeignKey(
+        Event,
+        models.DO_NOTHING,
+        related_name="deliveries",
+        db_column="event_id",
+        db_constraint=False,
+        db_index=False,
+    )
+    duration_ms = models.IntegerField(null=True, blank=True, help_text="Of the last attempt, in milliseconds.")
+    lease = models.BigIntegerField(null=True, blank=True, help_text="Fencing token of the worker that holds it.")
+    lane = models.SmallIntegerField(choices=Lane, default=Lane.FIRST, db_default=Lane.FIRST)
+    # The order in which deliveries came to be: created_at is the same for all of a transaction.
+    sequence = models.BigIntegerField(db_default=NextDeliverySequence(), editable=False)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        db_table = "webhook_deliveries"
+        verbose_name_plural = "deliveries"
+        indexes: ClassVar = [
+            LongNameIndex(fields=["webhook"], name="idx_webhook_deliveries_webhook_id"),  # seed schema
+            LongNameIndex(fields=["status"], name="idx_webhook_deliveries_status"),
+            LongNameIndex(
+                fields=["next_retry_at"],
+                name="idx_webhook_deliveries_next_retry",
+                condition=Q(next_retry_at__isnull=False),
+            ),
+            # The claim: what an endpoint has waiting, lane by lane.
+            LongNameIndex(
+                fields=["webhook", "lane", "next_retry_at"],
+                name="idx_webhook_deliveries_queue",
+                condition=Q(next_retry_at__isnull=False),
+            ),
+            # The list of an endpoint's deliveries, newest first.
+            LongNameIndex(fields=["webhook", "-created_at", "-id"], name="idx_webhook_deliveries_list"),
+            # Deleting an event's rows, and an event's page.
+            LongNameIndex(fields=["source"], name="idx_webhook_deliveries_event"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["webhook", "source"], name="webhook_deliveries_webhook_id_event_id_key"),
+            models.CheckConstraint(
+                condition=Q(status__in=DeliveryStatus.values), name="webhook_deliveries_status_known"
+            ),
+            models.CheckConstraint(condition=Q(attempts__gte=0), name="webhook_deliveries_attempts_counted"),
+            # What has ended waits for nothing.
+            models.CheckConstraint(
+                condition=Q(status__in=[DeliveryStatus.PENDING, DeliveryStatus.RETRYING])
+                | Q(next_retry_at__isnull=True)
+                | Q(lease__isnull=False),
+                name="webhook_deliveries_ended_not_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.event} {self.status}"
+
+
+class Attempt(models.Model):
+    """One request that was made, or refused at connect: what was sent, what came back, how long each phase took."""
+
+    id = models.BigAutoField(primary_key=True)
+    delivery = models.ForeignKey(
+        Delivery, models.DO_NOTHING, related_name="attempt_log", db_constraint=False, db_index=False
+    )
+    at = models.DateTimeField()
+    response_code = models.IntegerField(null=True, blank=True)
+    duration_ms = models.IntegerField()
+    timings = ExactJSONField(null=True, blank=True, help_text="Milliseconds by phase, as libcurl tells them.")
+    request_headers = ExactJSONField(null=True, blank=True)
+    response_headers = ExactJSONField(null=True, blank=True)
+    response_body = models.TextField(null=True, blank=True)
+    truncated = models.BooleanField(default=False, db_default=False)
+    error = models.TextField(null=True, blank=True)
+    remote_ip = models.TextField(null=True, blank=True)
+
+    class Meta:
+        db_table = "webhook_delivery_attempts"
+        indexes: ClassVar = [
+            LongNameIndex(fields=["delivery", "at"], name="idx_webhook_delivery_attempts_delivery"),  # attempt log
+            LongNameIndex(fields=["at"], name="idx_webhook_delivery_attempts_at"),  # retention, roll-up
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} at {self.at}"
