@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from config.lib.devservices.home import CHECKOUT
 from config.lib.devservices.supervisor import Services
+from config.lib.environment import development
 
 __all__ = ["Services", "borrowed", "ensure", "folder"]
 
@@ -36,7 +36,7 @@ def ensure() -> None:
     Production must name its servers: with DEBUG off a missing URL is an error, never a silent local database.
     """
     absent = missing()
-    if absent and not environ.Env().bool("DEBUG", default=False):
+    if absent and not development():
         raise ImproperlyConfigured(
             f"{' and '.join(absent)} must be set. (With DEBUG=1 an embedded server is started in its place.)"
         )

@@ -118,8 +118,7 @@ class Postgres:
         flags = [flag for name, value in settings.items() for flag in ("-c", f"{name}={value}")]
         command = [self.bin / "postgres", "-D", self.data, "-k", self.socket_folder, *flags]
         self.home.account.make_folder(self.socket_folder)
-        processes.start(command, account=self.home.account, log=self.log)
-        processes.until(lambda: bool(self.pids()), seconds=5)
+        processes.start(command, account=self.home.account, log=self.log, find=self.pids)
 
     def _forget_the_dead(self) -> None:
         """Nobody answers and no process works in the folder, so these speak of a pid that is gone or reused."""

@@ -25,9 +25,10 @@ def run(command: Sequence[str | Path], *, account: Account, log: Path, keep_open
         )  # fmt: skip
 
 
-def start(command: Sequence[str | Path], *, account: Account, log: Path) -> None:
-    """Start a server as nobody's child: it neither ends with us nor becomes our zombie."""
+def start(command: Sequence[str | Path], *, account: Account, log: Path, find: Callable[[], list[int]]) -> None:
+    """Start a server as nobody's child: it neither ends with us nor becomes our zombie. Returns when it is found."""
     run(["/bin/sh", "-c", '"$@" &', "sh", *command], account=account, log=log)
+    until(lambda: bool(find()), seconds=5)
 
 
 def pids(program: str, working_folder: Path) -> list[int]:

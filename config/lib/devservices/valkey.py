@@ -66,7 +66,7 @@ class Valkey:
         if not port:
             return False
         try:
-            with socket.create_connection(("127.0.0.1", int(port)), timeout=5) as connection:
+            with socket.create_connection(("127.0.0.1", int(port)), timeout=1) as connection:
                 connection.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
                 reply = connection.makefile("rb").read(200)
         except OSError:
@@ -74,11 +74,9 @@ class Valkey:
         return reply.startswith(b"+OK\r\n+PONG")
 
     def start(self, *, lock: int) -> None:  # noqa: ARG002 - the same call for both servers
-        if self.answers():
-            return
         if not self.pids():
             self.home.account.make_folder(self.data)
-            self._launch(_free_port(self._setting("port")))
+            self._launch(_port(self._setting("port")))
         if not processes.until(self.answers, seconds=60):
             raise DevServicesError(f"Valkey does not start, see {self.log}:\n{processes.tail(self.log)}")
 
@@ -86,14 +84,16 @@ class Valkey:
         processes.stop(self.pids, [(signal.SIGTERM, 30), (signal.SIGKILL, 5)])
 
     def _launch(self, port: int) -> None:
-        self._configure(port)
-        command = [self.program, self.configuration]
-        processes.start(command, account=self.home.account, log=self.log)
+        self._spawn(port)
         processes.until(lambda: self.answers() or not self.pids(), seconds=2)
         if not self.pids():
             # Somebody else took the port between our look and the server's: take another one.
-            self._configure(_free_port(""))
-            processes.start(command, account=self.home.account, log=self.log)
+            self._spawn(_free(0))
+
+    def _spawn(self, port: int) -> None:
+        self._configure(port)
+        command = [self.program, self.configuration]
+        processes.start(command, account=self.home.account, log=self.log, find=self.pids)
 
     def _configure(self, port: int) -> None:
         text = CONFIGURATION.format(
@@ -111,14 +111,19 @@ def _quoted(path: Path) -> str:
     return f'"{escaped}"'
 
 
-def _free_port(wished: str) -> int:
-    """The port of last time if it is free, else one that the kernel gives."""
-    for port in (int(wished or 0), 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise DevServicesError("No port is free on 127.0.0.1.")
+def _port(last: str) -> int:
+    """The port of last time, else one that the kernel gives. A killed server's socket may live on for a moment."""
+    if last and processes.until(lambda: _free(int(last)) != 0, seconds=2):
+        return int(last)
+    return _free(0)
+
+
+def _free(port: int) -> int:
+    """The port (0: any) as it could be bound, or 0."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+        return int(probe.getsockname()[1])
