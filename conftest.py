@@ -3,6 +3,7 @@
 import os
 from contextlib import ExitStack
 
+import django
 import pytest
 
 from config.lib import devservices
@@ -13,6 +14,7 @@ os.environ.setdefault("DEBUG", "1")
 at_the_end = ExitStack()
 at_the_end.enter_context(devservices.borrowed(for_tests=True))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

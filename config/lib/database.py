@@ -15,8 +15,8 @@ class TransactionTime(Now):
 
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
-    ) -> tuple[str, list[Any] | tuple[Any, ...]]:
-        return self.as_sql(compiler, connection, template="CURRENT_TIMESTAMP", **extra)
+    ) -> tuple[str, tuple[str | int, ...]]:
+        return "CURRENT_TIMESTAMP", ()
 
 
 class NextDeliverySequence(Func):
@@ -51,6 +51,6 @@ def drop_like_indexes(*tables: str) -> RunSQL:
           FOR twin IN SELECT indexname FROM pg_indexes
                       WHERE schemaname = current_schema() AND tablename IN ({names}) AND indexname LIKE '%\\_like'
           LOOP EXECUTE format('DROP INDEX %I', twin); END LOOP;
-        END $$""",
+        END $$""",  # noqa: S608  # the names are our own migrations'
         RunSQL.noop,
     )

@@ -1,4 +1,4 @@
-"""The one error shape of the API: ``{"success": false, "message", "errors", "code"}`` and ``details`` for validation."""
+"""The one error shape of the API: ``{"success": false, "message", "errors", "code"}``, and often ``details``."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -83,7 +83,7 @@ def envelope(
 
 
 def handle(error: Exception, context: Mapping[str, Any]) -> Response:
-    """DRF's exception handler: a refusal in its own words, a defect of ours as a bare 500 that is logged and reported."""
+    """DRF's exception handler: a refusal in its own words, a defect of ours as a bare 500, logged and reported."""
     refusal = _as_api_error(error)
     if refusal is None:
         logger.error("unhandled_error", exc_info=error)
@@ -147,7 +147,7 @@ def _problems(detail: Any, path: str) -> Iterator[dict[str, str]]:
 
 
 def _worded(problem: Mapping[str, str]) -> str:
-    """The framework's sentences end with a full stop and speak of "this field": they need its name. Ours stand alone."""
+    """The framework's sentences end with a full stop and need the field's name; ours stand alone."""
     name, message = problem["path"].removeprefix("/").replace("/", "."), problem["message"]
     if not name or not message.endswith("."):
         return message

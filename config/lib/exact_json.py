@@ -23,7 +23,7 @@ class TooDeep(ValueError):
 
 
 def loads(text: bytes | str) -> Any:
-    """Parse JSON: fractions and integers beyond 64 bits become `Decimal`. Raises `ValueError` (`TooDeep` for nesting)."""
+    """Parse JSON: fractions and integers beyond 64 bits become `Decimal`. Raises `ValueError`, `TooDeep` among them."""
     source = text.decode("utf-8-sig") if isinstance(text, bytes) else text
     try:
         value = json.loads(source, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse_constant)

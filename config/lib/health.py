@@ -29,7 +29,7 @@ def health(request: HttpRequest) -> JsonResponse:
     """Every part by name; 503 when any of them is down."""
     parts = {"database": "connected" if database_answers() else "disconnected"} | _valkey_and_processes()
     well = all(state in {"connected", "running"} for state in parts.values())
-    body = {"status": "healthy" if well else "unhealthy"} | parts | {"version": settings.VERSION}
+    body: dict[str, object] = {"status": "healthy" if well else "unhealthy", **parts, "version": settings.VERSION}
     if not well:
         down = ", ".join(name for name, state in parts.items() if state not in {"connected", "running"})
         body |= {"success": False, "message": f"Down: {down}", "errors": [f"Down: {down}"], "code": "unhealthy"}

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet
@@ -19,12 +19,6 @@ MAX_OFFSET = 10_000
 COUNT_CAP = 10_000
 
 
-class Paged(Protocol):
-    """What a view may say of its list."""
-
-    default_limit: int
-
-
 class NewestFirst(BasePagination):
     """``?limit=`` (50, at most 500) and ``?offset=`` (at most 10,000); deeper pages by the ``cursor`` of ``Link``.
 
@@ -34,7 +28,7 @@ class NewestFirst(BasePagination):
     moment: ClassVar[str] = "created_at"
     default_limit: ClassVar[int] = 50
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request, self.queryset = request, queryset
         self.limit = _whole(request, "limit", getattr(view, "default_limit", self.default_limit), least=1)
         self.limit = min(self.limit, MAX_LIMIT)

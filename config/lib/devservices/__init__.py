@@ -11,9 +11,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.lib.devservices.home import CHECKOUT
 from config.lib.devservices.supervisor import Services
-from config.lib.environment import development
+from config.lib.environment import CHECKOUT, development
 
 __all__ = ["Services", "borrowed", "ensure", "folder"]
 

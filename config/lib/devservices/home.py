@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+from config.lib.environment import CHECKOUT
+
 SHARED = Path("/var/lib")
 
 

@@ -21,8 +21,9 @@ from redis.retry import Retry
 
 from config.lib import devservices
 from config.lib.devservices import Services, processes
-from config.lib.devservices.home import CHECKOUT, Account, Home, account_for
+from config.lib.devservices.home import Account, Home, account_for
 from config.lib.devservices.valkey import Valkey
+from config.lib.environment import CHECKOUT
 
 MANAGE = [sys.executable, str(CHECKOUT / "manage.py"), "devservices"]
 
