@@ -64,7 +64,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "config.lib.requests.slash_tolerant",
+    "config.lib.requests.well_formed",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "integrations.middleware.api_gate",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -161,6 +162,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "integrations.permissions.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["config.lib.camel.JsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.lib.camel.AnyAccept",
     "DEFAULT_RENDERER_CLASSES": ["config.lib.camel.JsonRenderer"],
     "DEFAULT_PAGINATION_CLASS": "config.lib.pages.NewestFirst",
     "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.NamespaceVersioning",

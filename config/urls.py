@@ -16,3 +16,7 @@ urlpatterns = [
     path("readyz", readyz),
     path("", RedirectView.as_view(url="/admin/")),
 ]
+
+handler400 = "config.lib.errors.bad_request"
+handler403 = "config.lib.errors.permission_denied"
+handler500 = "config.lib.errors.server_error"

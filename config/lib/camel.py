@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.conf import settings
 from rest_framework import serializers
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
 from config.lib import exact_json
 from config.lib.errors import BadRequest, TooLarge
+
+Field: TypeAlias = "serializers.Field[Any, Any, Any, Any]"
 
 
 @lru_cache(maxsize=1024)
@@ -22,12 +26,18 @@ def camel(name: str) -> str:
 class CamelFields:
     """Mixin: a field declared ``retry_schedule`` is ``retrySchedule`` to clients."""
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    def get_fields(self) -> dict[str, Field]:
         fields = super().get_fields()  # type: ignore[misc]  # the mixin sits before a Serializer
-        for name, field in fields.items():
-            if camel(name) != name and field.source is None:
-                field.source = name
-        return {camel(name): field for name, field in fields.items()}
+        return {camel(name): _from_attribute(name, field) for name, field in fields.items()}
+
+
+def _from_attribute(name: str, field: Field) -> Field:
+    """`field`, still fed by the attribute or method that its declared name means."""
+    if isinstance(field, serializers.SerializerMethodField):
+        field.method_name = field.method_name or f"get_{name}"
+    elif camel(name) != name and field.source is None:
+        field.source = name
+    return field
 
 
 class CamelSerializer(CamelFields, serializers.Serializer[Any]):
@@ -36,6 +46,13 @@ class CamelSerializer(CamelFields, serializers.Serializer[Any]):
 
 class CamelModelSerializer(CamelFields, serializers.ModelSerializer[Any]):
     """Base of every reply shape that mirrors a model. Writing is a service's work, never the serializer's."""
+
+
+class AnyAccept(DefaultContentNegotiation):
+    """Every view has one form of reply; a browser that asks for HTML gets it as well."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> tuple[Any, str]:
+        return renderers[0], renderers[0].media_type
 
 
 class JsonRenderer(BaseRenderer):

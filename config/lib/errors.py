@@ -7,7 +7,8 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.core.signals import got_request_exception
 from django.db import OperationalError
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -138,7 +139,7 @@ def _validation_error(error: exceptions.ValidationError) -> BadRequest:
 def _problems(detail: Any, path: str) -> Iterator[dict[str, str]]:
     if isinstance(detail, Mapping):
         for key, inner in detail.items():
-            yield from _problems(inner, path if key == "non_field_errors" else f"{path}/{_camel(str(key))}")
+            yield from _problems(inner, path if key == "non_field_errors" else f"{path}/{key}")
     elif isinstance(detail, list):
         for at, inner in enumerate(detail):
             yield from _problems(inner, path if isinstance(inner, exceptions.ErrorDetail) else f"{path}/{at}")
@@ -154,6 +155,23 @@ def _worded(problem: Mapping[str, str]) -> str:
     return message.replace("This field", name) if message.startswith("This field") else f"{name}: {message}"
 
 
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.title() for part in rest)
+def as_json(error: ApiError) -> JsonResponse:
+    """The same shape for refusals that never reach a view."""
+    return JsonResponse(envelope(error.message, error.code, error.errors), status=error.status, headers=error.headers)
+
+
+def _for_api(request: HttpRequest, error: ApiError, page: HttpResponse) -> HttpResponse:
+    return as_json(error) if request.path.startswith("/api/") else page
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's 400: a host that is not ours, a request that it finds suspicious."""
+    return _for_api(request, BadRequest("Bad request", code="bad_request"), defaults.bad_request(request, exception))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _for_api(request, Forbidden(), defaults.permission_denied(request, exception))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _for_api(request, ApiError(code="internal_error"), defaults.server_error(request))

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from config.lib.errors import BadRequest, as_json
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -18,11 +21,13 @@ def client_address(request: HttpRequest) -> str:
     return request.META.get("REMOTE_ADDR") or "unknown"
 
 
-def slash_tolerant(get_response: Handler) -> Handler:
-    """API routes have no trailing slash; one is forgiven, without a redirect that would turn a POST into a GET."""
+def well_formed(get_response: Handler) -> Handler:
+    """Refuse what no column could hold, and forgive a trailing slash without a redirect that turns POST into GET."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         path = request.path_info
+        if "\x00" in path or "%00" in request.META.get("QUERY_STRING", ""):
+            return as_json(BadRequest("The address holds a NUL character", code="invalid_text"))
         if path.startswith("/api/") and path.endswith("/") and len(path) > len("/api/"):
             request.path_info = path.rstrip("/")
         return get_response(request)
