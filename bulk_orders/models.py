@@ -6,20 +6,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from bulk_orders.states import Status
 from config.lib.database import LongNameIndex, TransactionTime
 from config.lib.exact_json import ExactJSONField
 
-
-class OrderStatus(models.TextChoices):
-    PENDING = "Pending"
-    PENDING_APPROVAL = "Pending Approval"
-    IN_PROGRESS = "In Progress"
-    SETTLEMENT_PENDING = "Settlement Pending"
-    EXECUTED = "Executed"
-    SETTLED = "Settled"
-    FAILED = "Failed"
-    SETTLEMENT_REVERSAL = "Settlement Reversal"
-    CANCELLED = "Cancelled"
+ORDER_STATUSES = [(status.value, status.value) for status in Status]
 
 
 class BatchStatus(models.TextChoices):
@@ -52,7 +43,7 @@ class Order(models.Model):
         settings.AUTH_USER_MODEL, models.RESTRICT, related_name="orders", db_constraint=False, db_index=False
     )
     order_form_data = ExactJSONField()
-    status = models.TextField(choices=OrderStatus, default=OrderStatus.PENDING_APPROVAL)
+    status = models.TextField(choices=ORDER_STATUSES, default=Status.PENDING_APPROVAL.value)
     submitted_at = models.DateTimeField(db_default=TransactionTime(), editable=False)
     authorized_at = models.DateTimeField(null=True, blank=True)
     authorized_by = models.IntegerField(null=True, blank=True, help_text="User id.")
@@ -79,7 +70,9 @@ class Order(models.Model):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["model_order_id"], name="orders_model_order_id_key"),
-            models.CheckConstraint(condition=Q(status__in=OrderStatus.values), name="orders_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=[status.value for status in Status]), name="orders_status_known"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -94,8 +87,9 @@ class OrderTransition(models.Model):
     at = models.DateTimeField(db_default=TransactionTime(), editable=False)
     by = models.IntegerField(null=True, blank=True, help_text="User id.", db_column="by_user_id")
     from_status = models.TextField(null=True, blank=True)
-    to_status = models.TextField(choices=OrderStatus)
+    to_status = models.TextField(choices=ORDER_STATUSES)
     reason = models.TextField(null=True, blank=True)
+    details = ExactJSONField(null=True, blank=True, help_text="What else a registrar reported: NAV, units, reference.")
 
     class Meta:
         db_table = "order_transitions"
@@ -205,6 +199,7 @@ class Result(models.Model):
     client_ref = models.TextField(null=True, blank=True)
     problems = ExactJSONField(null=True, blank=True, help_text="[{path, code, message}] of a failed row.")
     run = models.IntegerField(default=1, db_default=1)
+    earlier = ExactJSONField(null=True, blank=True, help_text="[{run, error}] of the runs before a retry.")
 
     class Meta:
         db_table = "bulk_order_results"
@@ -220,11 +215,11 @@ class Result(models.Model):
                 fields=["batch", "order_index"], name="bulk_order_results_batch_id_order_index_key"
             ),
             models.CheckConstraint(condition=Q(status__in=ResultStatus.values), name="bulk_order_results_status_known"),
-            # Success, and nothing else, is an order.
+            # Only a success is an order; a success of a mere validation is none.
             models.CheckConstraint(
-                condition=Q(status=ResultStatus.SUCCEEDED, success=True, model_order_id__isnull=False)
+                condition=Q(status=ResultStatus.SUCCEEDED, success=True)
                 | (~Q(status=ResultStatus.SUCCEEDED) & Q(success=False, model_order_id__isnull=True)),
-                name="bulk_order_results_success_is_an_order",
+                name="bulk_order_results_order_is_a_success",
             ),
         ]
 
@@ -235,7 +230,8 @@ class Result(models.Model):
 class Chunk(models.Model):
     """Rows of a batch that are still to be processed: the row exists exactly as long as they are.
 
-    `rows` is ``[{"i": index, "order": {…} or null, "problems": [{path, code, message}]}]``.
+    `rows` is ``[{"i": index, "verdict": a ResultStatus, "ref": clientRef, "order": {…} or null, "problems":
+    [{path, code, message}] or null, "error": text or null}]``: judged already, the worker only executes the verdicts.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -190,6 +190,12 @@ class Migration(migrations.Migration):
                 ),
                 ("reason", models.TextField(blank=True, null=True)),
                 (
+                    "details",
+                    config.lib.exact_json.ExactJSONField(
+                        blank=True, help_text="What else a registrar reported: NAV, units, reference.", null=True
+                    ),
+                ),
+                (
                     "order",
                     models.ForeignKey(
                         db_constraint=False,
@@ -258,6 +264,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("run", models.IntegerField(db_default=1, default=1)),
+                (
+                    "earlier",
+                    config.lib.exact_json.ExactJSONField(
+                        blank=True, help_text="[{run, error}] of the runs before a retry.", null=True
+                    ),
+                ),
                 (
                     "batch",
                     models.ForeignKey(
@@ -426,7 +438,7 @@ class Migration(migrations.Migration):
             model_name="result",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("model_order_id__isnull", False), ("status", "succeeded"), ("success", True)),
+                    models.Q(("status", "succeeded"), ("success", True)),
                     models.Q(
                         models.Q(("status", "succeeded"), _negated=True),
                         ("model_order_id__isnull", True),
@@ -434,7 +446,7 @@ class Migration(migrations.Migration):
                     ),
                     _connector="OR",
                 ),
-                name="bulk_order_results_success_is_an_order",
+                name="bulk_order_results_order_is_a_success",
             ),
         ),
     ]
