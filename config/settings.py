@@ -158,7 +158,7 @@ CELERY_TASK_DEFAULT_QUEUE = "integrations"
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "integrations.authentication.ApiKeyAuthentication",
-        "config.lib.sessions.SessionAuthentication",
+        "config.lib.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "integrations.permissions.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["config.lib.camel.JsonParser"],

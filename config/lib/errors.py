@@ -11,7 +11,6 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +89,6 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
         logger.error("unhandled_error", exc_info=error)
         got_request_exception.send(sender=None, request=context["request"])
         refusal = ApiError(code="internal_error")
-    set_rollback()
     body = envelope(refusal.message, refusal.code, refusal.errors, refusal.details)
     return Response(body, refusal.status, headers=refusal.headers | _challenge(refusal))
 

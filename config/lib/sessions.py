@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, JsonResponse
 from django.middleware.csrf import get_token
 from drf_spectacular.utils import extend_schema
-from rest_framework import authentication, serializers
+from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,13 +18,6 @@ from config.lib.errors import TooManyRequests, Unauthorized, envelope
 
 _LOCKED = "Too many failed log-ins; try again later"
 _GROUP_ROLES = ("operations", "support", "auditor")
-
-
-class SessionAuthentication(authentication.SessionAuthentication):
-    """Django's session with its CSRF check, and a 401 (not 403) for a request without one."""
-
-    def authenticate_header(self, request: Request) -> str:
-        return "Session"
 
 
 class UserSerializer(CamelSerializer):
