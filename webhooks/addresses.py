@@ -153,7 +153,7 @@ def check_url(url: str, *, allowed: tuple[Network, ...] = (), require_https: boo
 def resolve(host: str, *, seconds: float = RESOLVE_SECONDS) -> list[str]:
     """The addresses of a name, or none if that takes longer than `seconds`."""
     if host == "localhost" or host.endswith(".localhost"):
-        return ["127.0.0.1"]  # RFC 6761: without asking anyone, as libcurl does
+        return ["127.0.0.1", "::1"]  # RFC 6761: without asking anyone, as libcurl does
     if not _resolving.acquire(blocking=False):
         return []
     answer: SimpleQueue[list[str]] = SimpleQueue()

@@ -1,4 +1,5 @@
 import socket
+import threading
 
 import pytest
 from hypothesis import given
@@ -128,7 +129,12 @@ def test_accepts_public_literals_and_names_that_do_not_resolve_today(url: str) -
 
 def test_accepts_a_private_place_that_the_operator_has_opened() -> None:
     check_url("http://127.0.0.1:8000/", allowed=parse_networks(["127.0.0.0/8"]))
-    check_url("http://localhost:8000/", allowed=parse_networks(["127.0.0.0/8"]))
+    check_url("http://localhost:8000/", allowed=parse_networks(["127.0.0.0/8", "::1/128"]))
+
+
+def test_every_address_of_a_name_must_be_open() -> None:
+    with pytest.raises(RefusedUrl, match="private or reserved"):
+        check_url("http://localhost:8000/", allowed=parse_networks(["127.0.0.0/8"]))
 
 
 def test_https_can_be_required() -> None:
@@ -138,20 +144,20 @@ def test_https_can_be_required() -> None:
 
 
 def test_resolves_real_names_and_gives_none_for_unknown_ones() -> None:
-    assert resolve("localhost") == ["127.0.0.1"]
+    assert resolve("localhost") == ["127.0.0.1", "::1"]
     assert resolve("8.8.8.8") == ["8.8.8.8"]
     assert resolve("nowhere.invalid") == []
 
 
 def test_a_look_up_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    finish = addresses.threading.Event()
+    finish = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: finish.wait() and [])
     assert resolve("slow.example", seconds=0.01) == []
     finish.set()
 
 
 def test_hung_look_ups_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(addresses, "_resolving", addresses.threading.BoundedSemaphore(1))
+    monkeypatch.setattr(addresses, "_resolving", threading.BoundedSemaphore(1))
     addresses._resolving.acquire()
     assert resolve("8.8.8.8") == []
 
