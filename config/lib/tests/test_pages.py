@@ -59,7 +59,7 @@ def link(response: Any, rel: str) -> str | None:
     for part in response.headers.get("Link", "").split(", "):
         address, _, name = part.partition("; ")
         if name == f'rel="{rel}"':
-            return address.strip("<>")
+            return str(address).strip("<>")
     return None
 
 
