@@ -25,28 +25,33 @@ def folder(*, for_tests: bool = False) -> Path:
     return base / "test" if for_tests else base
 
 
-def missing() -> list[str]:
-    return [name for name in VARIABLES if not os.environ.get(name)]
-
-
-def ensure() -> None:
-    """Put DATABASE_URL and REDIS_URL into the environment, starting the embedded server of each that is missing.
-
-    Production must name its servers: with DEBUG off a missing URL is an error, never a silent local database.
-    """
-    absent = missing()
+def absent_urls() -> list[str]:
+    """Which of the two are not set. Outside of development that is an error, never a silent local database."""
+    absent = [name for name in VARIABLES if not os.environ.get(name)]
     if absent and not development():
         raise ImproperlyConfigured(
             f"{' and '.join(absent)} must be set. (With DEBUG=1 an embedded server is started in its place.)"
         )
-    if absent:
+    return absent
+
+
+def ensure() -> None:
+    """Put DATABASE_URL and REDIS_URL into the environment, starting the embedded server of each that is missing."""
+    if absent := absent_urls():
         os.environ.update(Services(folder()).up(absent))
+
+
+def in_use() -> bool:
+    """Whether a URL of this process leads to an embedded server."""
+    if not folder().exists():
+        return False
+    return any(os.environ.get(name) == url for name, url in Services(folder()).env().items())
 
 
 @contextmanager
 def borrowed(*, for_tests: bool = False) -> Iterator[None]:
     """ensure() for the length of a block: the last of several borrowers to leave stops the servers."""
-    absent = missing()
+    absent = absent_urls()
     if not absent:
         yield
         return

@@ -92,7 +92,7 @@ class Postgres:
         draft = self.home.path / "postgres.new"
         shutil.rmtree(draft, ignore_errors=True)
         self.home.account.make_folder(draft)
-        command = [
+        command: processes.Command = [
             self.bin / "initdb", "-D", draft, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C",
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
             *([] if self.durable else ["--no-sync"]),
@@ -116,7 +116,7 @@ class Postgres:
     def _spawn(self) -> None:
         settings = SETTINGS | ({} if self.durable else NOT_DURABLE)
         flags = [flag for name, value in settings.items() for flag in ("-c", f"{name}={value}")]
-        command = [self.bin / "postgres", "-D", self.data, "-k", self.socket_folder, *flags]
+        command: processes.Command = [self.bin / "postgres", "-D", self.data, "-k", self.socket_folder, *flags]
         self.home.account.make_folder(self.socket_folder)
         processes.start(command, account=self.home.account, log=self.log, find=self.pids)
 

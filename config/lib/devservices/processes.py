@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from config.lib.devservices.home import Account, DevServicesError
 
@@ -14,8 +15,10 @@ from config.lib.devservices.home import Account, DevServicesError
 ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath}
 PROC = Path("/proc")
 
+Command: TypeAlias = Sequence[str | Path]
 
-def run(command: Sequence[str | Path], *, account: Account, log: Path, keep_open: Sequence[int] = ()) -> None:
+
+def run(command: Command, *, account: Account, log: Path, keep_open: Sequence[int] = ()) -> None:
     """Run a program to its end as the account; its output goes to the log."""
     with log.open("ab") as output:
         subprocess.run(  # noqa: S603 - programs and arguments are ours
@@ -25,7 +28,7 @@ def run(command: Sequence[str | Path], *, account: Account, log: Path, keep_open
         )  # fmt: skip
 
 
-def start(command: Sequence[str | Path], *, account: Account, log: Path, find: Callable[[], list[int]]) -> None:
+def start(command: Command, *, account: Account, log: Path, find: Callable[[], list[int]]) -> None:
     """Start a server as nobody's child: it neither ends with us nor becomes our zombie. Returns when it is found."""
     run(["/bin/sh", "-c", '"$@" &', "sh", *command], account=account, log=log)
     until(lambda: bool(find()), seconds=5)

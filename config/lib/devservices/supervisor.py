@@ -63,11 +63,16 @@ class Services:
     def used(self) -> Iterator[None]:
         """Have the servers (once they are up) to oneself and others for a block; the last user to leave stops them."""
         self.home.create()
-        users = self.home.account.make_folder(self.home.path / "users")
-        with _flock(users, fcntl.LOCK_SH):
+        with _flock(self._users(), fcntl.LOCK_SH):
             yield
-        with self._lock(), suppress(BlockingIOError), _flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        self.stop_unused()
+
+    def stop_unused(self) -> None:
+        with self._lock(), suppress(BlockingIOError), _flock(self._users(), fcntl.LOCK_EX | fcntl.LOCK_NB):
             self._stop()
+
+    def _users(self) -> Path:
+        return self.home.account.make_folder(self.home.path / "users")
 
     def env(self) -> dict[str, str]:
         return {server.variable: server.url() for server in self._chosen(None)}

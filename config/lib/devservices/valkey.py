@@ -73,7 +73,7 @@ class Valkey:
             return False
         return reply.startswith(b"+OK\r\n+PONG")
 
-    def start(self, *, lock: int) -> None:  # noqa: ARG002 - the same call for both servers
+    def start(self, *, lock: int) -> None:  # the same call for both servers
         if not self.pids():
             self.home.account.make_folder(self.data)
             self._launch(_port(self._setting("port")))

@@ -1,0 +1,75 @@
+"""The probes tell what is, part by part."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from django.db import connection
+from django.test import Client
+from django.urls import path
+
+from config.lib import health, valkey
+
+pytestmark = pytest.mark.urls(__name__)
+
+urlpatterns = [path("livez", health.livez), path("readyz", health.readyz), path("api/health", health.health)]
+
+
+@pytest.fixture
+def all_running(db: None) -> None:
+    health.beat(health.WORKER_BEAT)
+    health.beat(health.BEAT_BEAT)
+
+
+@pytest.fixture
+def database_gone(transactional_db: None) -> Iterator[None]:
+    """The address of the database leads nowhere; the next use has to connect."""
+    connection.close()
+    there, connection.settings_dict["HOST"] = connection.settings_dict["HOST"], "/nonexistent"
+    yield
+    connection.settings_dict["HOST"] = there
+
+
+@pytest.fixture
+def valkey_gone(monkeypatch: Any) -> None:
+    monkeypatch.setattr(valkey, "client", lambda: redis.Redis(port=1, socket_connect_timeout=1))
+
+
+def test_healthy_names_every_part(client: Client, all_running: None, settings: Any) -> None:
+    response = client.get("/api/health")
+    assert response.status_code == 200
+    assert response.json() == {
+        "status": "healthy",
+        "database": "connected",
+        "redis": "connected",
+        "workers": "running",
+        "beat": "running",
+        "version": settings.VERSION,
+    }
+
+
+@pytest.mark.parametrize(("pulse", "part"), [(health.WORKER_BEAT, "workers"), (health.BEAT_BEAT, "beat")])
+def test_a_missing_pulse_is_unhealthy(client: Client, all_running: None, pulse: str, part: str) -> None:
+    valkey.client().delete(pulse)
+    response = client.get("/api/health")
+    assert (response.status_code, response.json()["status"], response.json()[part]) == (503, "unhealthy", "stopped")
+    assert part in response.json()["message"]
+
+
+def test_a_pulse_ends_by_itself(all_running: None) -> None:
+    assert 0 < valkey.client().ttl(health.WORKER_BEAT) <= health.HEARTBEAT_SECONDS
+
+
+def test_without_valkey_the_load_balancer_keeps_us(client: Client, db: None, valkey_gone: None) -> None:
+    assert client.get("/readyz").status_code == 200
+    response = client.get("/api/health")
+    assert (response.status_code, response.json()["redis"]) == (503, "disconnected")
+    health.beat(health.WORKER_BEAT)  # and the one who cannot note its pulse goes on
+
+
+def test_without_the_database_only_liveness_remains(client: Client, all_running: None, database_gone: None) -> None:
+    assert client.get("/livez").status_code == 200
+    assert client.get("/readyz").json() == {"status": "unready"}
+    response = client.get("/api/health")
+    assert (response.status_code, response.json()["database"]) == (503, "disconnected")
