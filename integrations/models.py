@@ -6,12 +6,15 @@ from typing import ClassVar
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, F, Max, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Greatest
 
 from config.lib.database import LongNameIndex, TransactionTime
 from config.lib.encryption import EncryptedTextField
 from config.lib.exact_json import ExactJSONField
 from config.lib.ids import new_id
+
+SECRET_FIELDS = ("api_secret", "previous_api_secret", "webhook_secret")
 
 
 class IntegrationType(models.TextChoices):
@@ -59,6 +62,18 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
     def for_user(self, user_id: int) -> "IntegrationQuerySet":
         """The only door of a request to integrations."""
         return self.filter(user_id=user_id)
+
+    def with_usage(self) -> "IntegrationQuerySet":
+        """Adds `calls` and `last_call`: the counters of the row plus the calls that are not rolled up into them yet."""
+        fresh = UncountedCall.objects.filter(integration=OuterRef("pk")).order_by().values("integration")
+        return self.annotate(
+            calls=F("usage_count") + Coalesce(Subquery(fresh.annotate(calls=Count("*")).values("calls")), 0),
+            last_call=Greatest("last_used_at", Subquery(fresh.annotate(last=Max("at")).values("last"))),
+        )
+
+    def without_secrets(self) -> "IntegrationQuerySet":
+        """For lists: secrets are decrypted as they are loaded, and no list shows one."""
+        return self.defer(*SECRET_FIELDS)
 
 
 class Integration(models.Model):
@@ -130,6 +145,14 @@ class Integration(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def reachable_user_ids(self) -> list[int]:
+        """Whose orders its privileged scopes reach: those that staff have named, else its owner's alone."""
+        return self.acts_for or [self.user_id]
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.status == IntegrationStatus.SUSPENDED
+
 
 class UsageLog(models.Model):
     """One call that was made with an integration's key."""
@@ -157,3 +180,26 @@ class UsageLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.endpoint} {self.status_code}"
+
+
+class UncountedCall(models.Model):
+    """A call that is logged and not yet in its integration's counters.
+
+    Written with the log row, deleted by the roll-up: a busy partner's row is touched every few seconds, not every call,
+    and the log itself is never updated.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    integration = models.ForeignKey(
+        Integration, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "integration_uncounted_calls"
+        indexes: ClassVar = [
+            LongNameIndex(fields=["integration"], name="idx_integration_uncounted_calls_integration")  # with_usage
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.integration_id} at {self.at}"

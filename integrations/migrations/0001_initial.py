@@ -308,4 +308,29 @@ class Migration(migrations.Migration):
                 fields=["integration", "-timestamp", "-id"], name="idx_integration_usage_logs_list"
             ),
         ),
+        migrations.CreateModel(
+            name="UncountedCall",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                (
+                    "integration",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="integrations.integration",
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "integration_uncounted_calls",
+                "indexes": [
+                    config.lib.database.LongNameIndex(
+                        fields=["integration"], name="idx_integration_uncounted_calls_integration"
+                    )
+                ],
+            },
+        ),
     ]

@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
         foreign_key("integrations", "user_id", "auth_user"),
         foreign_key("integrations", "template_id", "integration_templates", on_delete="SET NULL"),
         foreign_key("integration_usage_logs", "integration_id", "integrations"),
+        foreign_key("integration_uncounted_calls", "integration_id", "integrations"),
         # An integration's own webhook goes with it; `webhooks` does not know this app, so the constraint stands here.
         foreign_key("webhooks", "integration_id", "integrations"),
         drop_like_indexes("integrations", "integration_templates", "integration_usage_logs"),

@@ -1,0 +1,193 @@
+"""Who calls, by API key: `X-API-Key` with `X-API-Secret`, HTTP Basic, or a signature in place of the secret.
+
+Every refusal looks the same to the caller, does the same work and takes the same time: an unknown key is judged by a
+stand-in that never passes. Why it was refused is told to the integration's owner, in the usage log.
+"""
+
+import hashlib
+import ipaddress
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, User
+from django.db.models import Case, Q, TextField, When
+from django.db.models.functions import Cast
+from redis import RedisError
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from config.lib import rate_limits
+from config.lib.encryption import decrypt, encrypt
+from config.lib.errors import TooManyRequests, Unauthorized
+from config.lib.rate_limits import Window
+from config.lib.valkey import client
+from integrations.caller import caller_of
+from integrations.credentials import (
+    SIGNATURE_WINDOW_SECONDS,
+    is_timely,
+    new_api_secret,
+    parse_basic,
+    request_signature,
+    same_text,
+)
+from integrations.models import SECRET_FIELDS, Integration, IntegrationStatus
+
+logger = logging.getLogger(__name__)
+
+# Ten wrong proofs for one key from one address within a quarter of an hour close that pair, and no other.
+LOCKOUT = (Window("failures", 10, 900),)
+
+
+class Refused(Unauthorized):
+    """A key that does not pass. `reason` and `integration` (None: unknown key) are for the usage log only."""
+
+    def __init__(self, reason: str, integration: Integration | None) -> None:
+        super().__init__()
+        self.reason, self.integration = reason, integration
+
+
+class Signed(NamedTuple):
+    """The parts of a request that its signature covers."""
+
+    timestamp: str
+    method: str
+    target: str
+    body: bytes
+
+
+class Claim(NamedTuple):
+    """A key, and what shall prove that the caller holds its secret: the secret itself or a signature made with it."""
+
+    key: str
+    proof: str
+    signed: Signed | None
+
+    def expected(self, secret: str) -> str:
+        return request_signature(secret, **self.signed._asdict()) if self.signed else secret
+
+
+def claim_in(headers: Mapping[str, str], *, method: str, target: str, body: Callable[[], bytes]) -> Claim | None:
+    """What a request's headers (names in any case) claim; None where no key is presented. Reads `body` if signed."""
+    key = headers.get("X-API-Key")
+    if key is None:
+        basic = parse_basic(headers.get("Authorization", ""))
+        return Claim(*basic, signed=None) if basic else None
+    if "X-API-Signature" not in headers:
+        return Claim(key, headers.get("X-API-Secret", ""), signed=None)
+    signed = Signed(headers.get("X-API-Timestamp", ""), method, target, body())
+    return Claim(key, headers["X-API-Signature"], signed)
+
+
+def authenticate(claim: Claim, *, address: str, now: datetime) -> Integration:
+    """The integration that `claim` proves. Raises Refused, or TooManyRequests while key and address are locked out.
+
+    The integration comes with its `user`, and without its secrets.
+    """
+    pair = "lockout:" + hashlib.sha256(f"{claim.key} {address}".encode("utf-8", "replace")).hexdigest()
+    _raise_if_locked(pair)
+    integration, token = _find(claim.key) or _stand_in()
+    proven = same_text(claim.expected(decrypt(token)), claim.proof)
+    known = integration if integration.pk else None
+    if known is None or not proven:
+        _count_failure(pair)
+        raise Refused("Wrong secret or signature", known)
+    reason = _reason_to_refuse(known, claim, address, now)
+    if reason:
+        raise Refused(reason, known)
+    return known
+
+
+def _find(key: str) -> tuple[Integration, str] | None:
+    """One query: the integration, and the stored token of the secret that belongs to this of its keys."""
+    text = key.replace("\x00", "")  # PostgreSQL refuses NUL, which Basic can smuggle in
+    current, previous = Cast("api_secret", TextField()), Cast("previous_api_secret", TextField())
+    token = Case(When(api_key=text, then=current), default=previous)
+    rows = Integration.objects.annotate(secret_token=token).filter(Q(api_key=text) | Q(previous_api_key=text))
+    row = rows.select_related("user").defer(*SECRET_FIELDS, "config").first()
+    return (row, vars(row)["secret_token"]) if row else None
+
+
+def _stand_in() -> tuple[Integration, str]:
+    """What an unknown key is compared with: an integration without a key, which costs what a real one does."""
+    return Integration(id="", user=User(is_active=False)), _stand_in_token(tuple(settings.FIELD_ENCRYPTION_KEYS))
+
+
+@lru_cache(maxsize=1)
+def _stand_in_token(_keys: tuple[str, ...]) -> str:
+    return encrypt(new_api_secret())
+
+
+def _reason_to_refuse(integration: Integration, claim: Claim, address: str, now: datetime) -> str | None:
+    """Everything but the secret: in words for the owner, None where the key passes."""
+    signed, replaced = claim.signed, claim.key != integration.api_key
+    checks = (
+        (integration.status != IntegrationStatus.ACTIVE, f"Integration is {integration.status}"),
+        (not integration.user.is_active, "Its user is deactivated"),
+        (integration.expires_at is not None and integration.expires_at <= now, "Key has expired"),
+        (replaced and not _in_grace(integration, now), "Key was replaced"),
+        (not _is_allowed(address, integration.allowed_networks), f"Address {address} is not in the allow-list"),
+        (integration.require_signature and not signed, "A signature is required"),
+        (signed is not None and not is_timely(signed.timestamp, now.timestamp()), "Timestamp is too far off"),
+    )
+    reason = next((reason for refuses, reason in checks if refuses), None)
+    # Last, for it remembers the signature: one that is refused otherwise may be sent again.
+    return reason or ("Signature was used before" if claim.signed and _is_replay(integration, claim.proof) else None)
+
+
+def _in_grace(integration: Integration, now: datetime) -> bool:
+    until = integration.previous_valid_until
+    return until is not None and now < until
+
+
+def _is_allowed(address: str, networks: list[str]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return not networks
+    mapped = getattr(parsed, "ipv4_mapped", None) or parsed
+    return not networks or any(mapped in ipaddress.ip_network(network, strict=False) for network in networks)
+
+
+def _is_replay(integration: Integration, signature: str) -> bool:
+    """Remembers a signature for as long as its timestamp can be timely, seen from either side of the window."""
+    name = f"signature:{integration.pk}:{signature}"
+    try:
+        return client().set(name, 1, nx=True, ex=2 * SIGNATURE_WINDOW_SECONDS) is None
+    except RedisError as error:
+        logger.warning("signature_replay_unchecked", exc_info=error)
+        return False
+
+
+def _raise_if_locked(pair: str) -> None:
+    try:
+        verdict = rate_limits.peek(pair, LOCKOUT)
+    except RedisError as error:
+        logger.warning("lockout_unchecked", exc_info=error)
+        return
+    if not verdict.allowed:
+        message = "Too many failed attempts with this API key; try again later"
+        raise TooManyRequests(message, code="locked_out", headers={"Retry-After": str(verdict.retry_after)})
+
+
+def _count_failure(pair: str) -> None:
+    try:
+        rate_limits.hit(pair, LOCKOUT)
+    except RedisError as error:
+        logger.warning("lockout_uncounted", exc_info=error)
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """DRF's view of what the gate has found out: the integration's user, with the integration as ``request.auth``."""
+
+    def authenticate(self, request: Request) -> tuple[AbstractBaseUser, Integration] | None:
+        caller = caller_of(request._request)
+        if caller.refusal:
+            raise caller.refusal
+        return (caller.integration.user, caller.integration) if caller.integration else None
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Basic realm="API key", charset="UTF-8"'

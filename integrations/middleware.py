@@ -1,0 +1,120 @@
+"""The gate of the API: who calls, whether they may call now, and the note of it afterwards.
+
+It stands around the views, and not inside them, so that every reply tells the truth about limits (a 401, a 404 and a
+429 too) and every call with a known key is written down, whatever became of it.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError, OperationalError
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+
+from config.lib import rate_limits
+from config.lib.errors import ApiError, TooLarge
+from config.lib.rate_limits import Verdict
+from config.lib.requests import client_address
+from integrations import throttles, usage
+from integrations.authentication import Claim, Refused, authenticate, claim_in
+from integrations.caller import Caller, set_caller
+from integrations.models import Integration
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+# Probes and documents are neither limited nor logged.
+_GATED = re.compile(r"/api/(?!(v1/)?(health|docs|openapi\\.(yaml|json))$)")
+
+
+def api_gate(get_response: Handler) -> Handler:
+    def gate(request: HttpRequest) -> HttpResponseBase:
+        if not _GATED.match(request.path_info):
+            return get_response(request)
+        started = time.perf_counter()
+        caller = identify(request)
+        set_caller(request, caller)
+        verdict = throttles.take_place(request, caller)
+        response = get_response(request) if verdict.allowed else throttles.refusal(verdict)
+        for name, value in rate_limits.headers(verdict).items():
+            response.headers.setdefault(name, value)
+        _note(request, response, caller, started, verdict)
+        return response
+
+    return gate
+
+
+def identify(request: HttpRequest) -> Caller:
+    """The caller by key, else by session. Refusals are kept for the view to answer, in the API's own error shape."""
+    try:
+        claim = claim_in(
+            request.headers, method=str(request.method), target=request.get_full_path(), body=lambda: _body(request)
+        )
+        if claim is not None:
+            return Caller(integration=_authenticated(claim, request))
+        return Caller(user_id=request.user.pk)
+    except (ApiError, OperationalError) as error:
+        return Caller(refusal=error)
+
+
+def _authenticated(claim: Claim, request: HttpRequest) -> Integration:
+    return authenticate(claim, address=client_address(request), now=timezone.now())
+
+
+def _body(request: HttpRequest) -> bytes:
+    try:
+        return request.body
+    except RequestDataTooBig:
+        raise TooLarge from None
+
+
+def _note(request: HttpRequest, response: HttpResponseBase, caller: Caller, started: float, verdict: Verdict) -> None:
+    integration, error = _whose_call(caller, response)
+    if integration is None:
+        return
+    call = usage.Call(
+        integration_id=integration.pk,
+        endpoint=request.path,
+        method=str(request.method),
+        status_code=response.status_code,
+        milliseconds=round((time.perf_counter() - started) * 1000),
+        error=error,
+    )
+    if caller.integration and verdict.allowed:
+        _log(call, counts=True)
+    else:
+        # Only after the reply: a key that is known must not take longer to refuse than one that is not.
+        _after_reply(response, lambda: _log(call, counts=False))
+
+
+def _whose_call(caller: Caller, response: HttpResponseBase) -> tuple[Integration | None, str | None]:
+    """The integration to note a call for, and what went wrong with it, for its owner to read."""
+    if isinstance(caller.refusal, Refused):
+        return caller.refusal.integration, caller.refusal.reason
+    data = getattr(response, "data", None)
+    told = data.get("message") if isinstance(data, dict) else response.reason_phrase
+    return caller.integration, str(told) if response.status_code >= 400 else None
+
+
+def _log(call: usage.Call, *, counts: bool) -> None:
+    try:
+        usage.log(call, counts=counts)
+    except DatabaseError as error:
+        # The work is done and the client must hear of it; the line below is the record that remains.
+        logger.exception("usage_log_unwritten %s", call, exc_info=error)
+
+
+def _after_reply(response: HttpResponseBase, work: Callable[[], None]) -> None:
+    """Run `work` once the server has sent the reply, which is when it closes it (PEP 3333)."""
+    close = response.close
+
+    def work_and_close() -> None:
+        try:
+            work()
+        finally:
+            close()
+
+    response.close = work_and_close  # type: ignore[method-assign]

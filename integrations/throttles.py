@@ -1,0 +1,55 @@
+"""How much a caller may call: per integration, per user, per address for those whom we do not know."""
+
+import ipaddress
+import logging
+import time
+
+from django.conf import settings
+from django.http import HttpRequest, JsonResponse
+from redis import RedisError
+
+from config.lib import rate_limits
+from config.lib.errors import TooManyRequests, as_json
+from config.lib.rate_limits import Verdict, Window, WindowState
+from config.lib.requests import client_address
+from integrations.caller import Caller
+from integrations.models import Integration
+
+logger = logging.getLogger(__name__)
+
+
+def windows_for(integration: Integration | None = None) -> tuple[Window, Window]:
+    """The limits of an integration, else everybody's."""
+    minute = (integration and integration.rate_per_minute) or settings.API_RATE_PER_MINUTE
+    hour = (integration and integration.rate_per_hour) or settings.API_RATE_PER_HOUR
+    return Window("minute", minute, 60), Window("hour", hour, 3600)
+
+
+def take_place(request: HttpRequest, caller: Caller) -> Verdict:
+    """Count this call. Without Valkey every call passes, as if it were the first: callers matter more than limits."""
+    windows = windows_for(caller.integration)
+    try:
+        return rate_limits.hit(_identity(request, caller), windows)
+    except RedisError as error:
+        logger.warning("rate_limits_unavailable", exc_info=error)
+        states = tuple(WindowState(window, window.limit, window.seconds) for window in windows)
+        return Verdict(True, states, int(time.time()), 0)
+
+
+def refusal(verdict: Verdict) -> JsonResponse:
+    return as_json(TooManyRequests(f"Rate limit exceeded; try again in {verdict.retry_after} seconds"))
+
+
+def _identity(request: HttpRequest, caller: Caller) -> str:
+    if caller.integration:
+        return f"integration:{caller.integration.pk}"
+    return f"user:{caller.user_id}" if caller.user_id else f"address:{_network(client_address(request))}"
+
+
+def _network(address: str) -> str:
+    """IPv6 callers are counted by their /64: one line of theirs holds more addresses than we could remember."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return address if parsed.version == 4 else str(ipaddress.ip_network(f"{address}/64", strict=False))

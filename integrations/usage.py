@@ -1,0 +1,78 @@
+"""The log of calls made with keys, and the counters that are rolled up from it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from config.lib.exact_json import storable_text
+from config.lib.ids import new_id
+from integrations.models import UsageLog
+
+ENDPOINT_MAX, ERROR_MAX = 2048, 500
+ROLLUP_LOCK = 0x75736167  # "usag": one roll-up at a time
+ROLLUP_MAX, RETENTION_BATCH = 50_000, 5_000
+
+# From the integration's own row: nothing is written, and nothing fails, where it was deleted meanwhile.
+_LOG = """
+WITH logged AS (
+  INSERT INTO integration_usage_logs (id, integration_id, endpoint, method, status_code, response_time, error)
+  SELECT %s, id, %s, %s, %s, %s, %s FROM integrations WHERE id = %s
+  RETURNING integration_id, "timestamp"
+)
+INSERT INTO integration_uncounted_calls (integration_id, at) SELECT integration_id, "timestamp" FROM logged WHERE %s"""
+_ROLL_UP = """
+WITH counted AS (
+  DELETE FROM integration_uncounted_calls WHERE id IN (SELECT id FROM integration_uncounted_calls ORDER BY id LIMIT %s)
+  RETURNING integration_id, at
+), totals AS (SELECT integration_id, count(*) AS calls, max(at) AS last FROM counted GROUP BY integration_id)
+UPDATE integrations
+SET usage_count = LEAST(usage_count::bigint + calls, 2147483647), last_used_at = GREATEST(last_used_at, last)
+FROM totals WHERE id = integration_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call made with a key; `error` says what went wrong, None if nothing did."""
+
+    integration_id: str
+    endpoint: str
+    method: str
+    status_code: int
+    milliseconds: int
+    error: str | None
+
+
+def log(call: Call, *, counts: bool) -> None:
+    """Write a call down, in one statement. A key that was turned away is no use of it, and does not count."""
+    values = (
+        new_id("log"),
+        storable_text(call.endpoint)[:ENDPOINT_MAX],
+        call.method,
+        call.status_code,
+        call.milliseconds,
+        call.error and call.error[:ERROR_MAX],
+        call.integration_id,
+        counts,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_LOG, values)
+
+
+def roll_up() -> int:
+    """Bring logged calls into their integrations' counters; returns how many integrations had any."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ROLLUP_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+        cursor.execute(_ROLL_UP, [ROLLUP_MAX])
+        return int(cursor.rowcount)
+
+
+def delete_older_than(*, days: int, now: datetime) -> int:
+    """Retention: delete in small batches, so that no transaction is long; returns the number of rows."""
+    old = UsageLog.objects.filter(timestamp__lt=now - timedelta(days=days)).order_by("timestamp").values("pk")
+    total = 0
+    while deleted := UsageLog.objects.filter(pk__in=old[:RETENTION_BATCH]).delete()[0]:
+        total += deleted
+    return total
