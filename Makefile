@@ -12,6 +12,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python
 .DEFAULT_GOAL := run
 
 setup: $(STAMP)
+	@:
 
 # The stamp is written last: after an interrupted installation the next call goes on where it stopped.
 $(STAMP): requirements.txt requirements-dev.txt

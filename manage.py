@@ -3,6 +3,7 @@
 
 import os
 import sys
+from contextlib import ExitStack
 
 from django.core.management import execute_from_command_line
 
@@ -12,6 +13,9 @@ from config.lib.management.commands.devservices import Command as DevServices
 # These work on the code alone; every other command may open a connection.
 WITHOUT_SERVERS = {"", "help", "--help", "-h", "version", "--version", "collectstatic", "makemessages", "startapp"}
 
+# Everything that this one starts ends with it.
+STOPS_THE_SERVERS = {"demo"}
+
 
 def main() -> None:
     command = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -19,10 +23,13 @@ def main() -> None:
         # Before any settings: it must work without SECRET_KEY and without the database that it starts.
         DevServices().run_from_argv(sys.argv)
         return
-    if command not in WITHOUT_SERVERS:
-        devservices.ensure()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    execute_from_command_line(sys.argv)
+    with ExitStack() as stack:
+        if command in STOPS_THE_SERVERS:
+            stack.enter_context(devservices.borrowed())
+        elif command not in WITHOUT_SERVERS:
+            devservices.ensure()
+        execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":
