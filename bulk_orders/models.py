@@ -8,8 +8,10 @@ from django.db.models import F, Q
 
 from bulk_orders.states import Status
 from config.lib.database import LongNameIndex, TransactionTime
+from config.lib.errors import NotFound
 from config.lib.exact_json import ExactJSONField
 
+SHOWN = 100  # rows of each kind in a batch's own reply; its results have them all
 ORDER_STATUSES = [(status.value, status.value) for status in Status]
 
 
@@ -31,6 +33,13 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def for_user(self, user_id: int) -> "OrderQuerySet":
         """The only door of a partner's request to orders."""
         return self.filter(client_id=user_id)
+
+    def locked(self, order_id: int) -> "Order":
+        """The order, held until the end of the transaction. Raises `NotFound`."""
+        order = self.select_for_update(no_key=True).filter(pk=order_id).first()
+        if order is None:
+            raise NotFound("Order not found")
+        return order
 
 
 class Order(models.Model):
@@ -77,6 +86,13 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return self.model_order_id
+
+    def history(self) -> "list[OrderTransition]":
+        """Its moves, oldest first. The submission needs no row of its own: the order says when and by whom."""
+        submission = OrderTransition(
+            order=self, at=self.submitted_at, by=self.client_id, to_status=Status.PENDING_APPROVAL
+        )
+        return [submission, *self.transitions.order_by("id")]
 
 
 class OrderTransition(models.Model):
@@ -178,6 +194,12 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return self.batch_id
+
+    def first_orders(self) -> "models.QuerySet[Result]":
+        return self.results.filter(status=ResultStatus.SUCCEEDED, order__isnull=False).order_by("order_index")[:SHOWN]
+
+    def first_errors(self) -> "models.QuerySet[Result]":
+        return self.results.filter(status=ResultStatus.FAILED).order_by("order_index")[:SHOWN]
 
 
 class Result(models.Model):

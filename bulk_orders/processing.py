@@ -1,0 +1,174 @@
+"""Carrying out the verdicts of a batch: one chunk, one transaction, and either all of its rows exist or none."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import F, Func, IntegerField
+from django.utils import timezone
+
+from bulk_orders.models import Batch, BatchStatus, Chunk, Result
+from bulk_orders.states import Status
+from bulk_orders.verdicts import Outcome
+from config.lib import ids
+from config.lib.exact_json import as_utc
+from webhooks.events import EventName
+from webhooks.outbox import NewEvent, publish_many
+
+# The rows never leave the database: it takes the chunk apart and writes orders and results in one statement.
+_ROWS_AND_ORDERS = """
+WITH entry AS MATERIALIZED (
+  SELECT (r->>'i')::int AS order_index, CASE WHEN %(skip)s THEN 'skipped' ELSE r->>'verdict' END AS status,
+         r->>'ref' AS client_ref, CASE WHEN NOT %(skip)s THEN r->>'error' END AS error,
+         CASE WHEN NOT %(skip)s THEN NULLIF(r->'problems', 'null') END AS problems,
+         NULLIF(r->'order', 'null') AS form,
+         CASE WHEN NOT %(skip)s AND r->>'verdict' = 'succeeded' THEN (%(model_order_ids)s::text[])[at] END
+           AS model_order_id
+  FROM bulk_order_chunks, jsonb_array_elements(rows) WITH ORDINALITY AS e(r, at)
+  WHERE bulk_order_chunks.id = %(chunk_id)s
+), made AS (
+  INSERT INTO orders (model_order_id, client_id, order_form_data, status, submitted_at, ip_address, trace_id)
+  SELECT model_order_id, %(user_id)s, form, %(order_status)s, %(now)s, %(address)s, %(trace_id)s
+  FROM entry WHERE model_order_id IS NOT NULL ORDER BY order_index
+  RETURNING id, model_order_id
+)
+"""
+_FIRST_RESULTS = """
+INSERT INTO bulk_order_results (batch_id, order_index, order_id, model_order_id, success, error, order_data,
+                                created_at, status, client_ref, problems, run)
+SELECT %(batch_id)s, order_index, made.id, model_order_id, status = 'succeeded', error,
+       CASE WHEN made.id IS NULL THEN form END, %(now)s, status, client_ref, problems, %(run)s
+FROM entry LEFT JOIN made USING (model_order_id)
+RETURNING status, order_id, model_order_id
+"""
+# A retried row has its result already: it keeps what was said before.
+_LATER_RESULTS = """
+UPDATE bulk_order_results AS result
+SET order_id = made.id, model_order_id = entry.model_order_id, success = entry.status = 'succeeded',
+    error = entry.error,
+    order_data = CASE WHEN made.id IS NULL THEN result.order_data END, created_at = %(now)s, status = entry.status,
+    problems = entry.problems, run = %(run)s,
+    earlier = coalesce(result.earlier, '[]') || jsonb_build_object('run', result.run, 'error', result.error)
+FROM entry LEFT JOIN made USING (model_order_id)
+WHERE result.batch_id = %(batch_id)s AND result.order_index = entry.order_index
+RETURNING result.status, result.order_id, result.model_order_id
+"""
+
+
+class Done(NamedTuple):
+    """What became of one row: the ids where it became an order."""
+
+    outcome: str
+    order_id: int | None
+    model_order_id: str
+
+
+def process_next_chunk(batch_id: str) -> bool:
+    """Carry out one chunk of the batch; False when none is left that nobody else has in hand."""
+    with transaction.atomic():
+        batch = Batch.objects.filter(pk=batch_id).first()
+        chunk = _claim(batch) if batch else None
+        if batch and chunk:
+            _carry_out(batch, chunk)
+    return chunk is not None
+
+
+def process_at_once(batch: Batch, *, skip: bool = False) -> None:
+    """Carry out, in the caller's transaction, every chunk that nobody has in hand; with `skip`, as rows not wanted."""
+    while chunk := _claim(batch):
+        _carry_out(batch, chunk, skip=skip)
+
+
+def _claim(batch: Batch) -> tuple[int, int] | None:
+    """Id and length of the next chunk, locked. A batch that stops on error goes in order, one worker at a time."""
+    chunks = Chunk.objects.filter(batch=batch).order_by("first_index")
+    if batch.stop_on_error:
+        chunks = Chunk.objects.filter(pk__in=chunks.values("pk")[:1])
+    length = Func(F("rows"), function="jsonb_array_length", output_field=IntegerField())
+    return chunks.annotate(length=length).values_list("pk", "length").select_for_update(skip_locked=True).first()
+
+
+def _carry_out(batch: Batch, chunk: tuple[int, int], *, skip: bool = False) -> None:
+    now = timezone.now()
+    done = _write(batch, chunk, now, skip=skip)
+    orders = sorted((row.order_id, row.model_order_id) for row in done if row.order_id is not None)
+    publish_many([_created(batch, now, order_id, model_order_id) for order_id, model_order_id in orders])
+    Chunk.objects.filter(pk=chunk[0]).delete()
+    _count(batch, Counter(row.outcome for row in done))
+    if batch.processed == batch.total:
+        _complete(batch, now)
+
+
+def _write(batch: Batch, chunk: tuple[int, int], now: datetime, *, skip: bool) -> list[Done]:
+    statement = _ROWS_AND_ORDERS + (_FIRST_RESULTS if batch.run == 1 else _LATER_RESULTS)
+    chunk_id, length = chunk
+    values: dict[str, Any] = {
+        "batch_id": batch.batch_id,
+        "chunk_id": chunk_id,
+        "run": batch.run,
+        "skip": skip,
+        "user_id": batch.user_id,
+        "address": batch.ip_address,
+        "trace_id": batch.trace_id,
+        "order_status": Status.PENDING_APPROVAL,
+        "now": now,
+        "model_order_ids": None if batch.validate_only else ids.model_order_ids(now, length),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [Done(*row) for row in cursor.fetchall()]
+
+
+def _created(batch: Batch, now: datetime, order_id: int, model_order_id: str) -> NewEvent:
+    data = {
+        "orderId": order_id,
+        "modelOrderId": model_order_id,
+        "clientId": batch.user_id,
+        "status": Status.PENDING_APPROVAL,
+        "submittedAt": as_utc(now),
+    }
+    return NewEvent(batch.user_id, EventName.ORDER_CREATED, data)
+
+
+def _count(batch: Batch, outcomes: Counter[str]) -> None:
+    """Move the counters, last: every worker of the batch waits at this row."""
+    Batch.objects.filter(pk=batch.pk).update(
+        processed=F("processed") + outcomes.total(),
+        succeeded=F("succeeded") + outcomes[Outcome.SUCCEEDED],
+        failed=F("failed") + outcomes[Outcome.FAILED],
+        skipped=F("skipped") + outcomes[Outcome.SKIPPED],
+        status=BatchStatus.PROCESSING,
+    )
+    batch.refresh_from_db()
+
+
+def _complete(batch: Batch, now: datetime) -> None:
+    """Reached once a run: by whoever moved `processed` to `total`, holding the batch's row until commit."""
+    batch.status, batch.error = _outcome(batch)
+    batch.completed_at = now
+    batch.save(update_fields=["status", "error", "completed_at"])
+    if not batch.validate_only:
+        publish_many([NewEvent(batch.user_id, EventName.BULK_ORDER_COMPLETED, _completed(batch))])
+
+
+def _outcome(batch: Batch) -> tuple[BatchStatus, str | None]:
+    if batch.stop_on_error and batch.failed:
+        first = Result.objects.filter(batch=batch, status=Outcome.FAILED).order_by("order_index")[0]
+        return BatchStatus.FAILED, f"Stopped on error at index {first.order_index}: {first.error}"
+    error = "Cancelled" if batch.cancelled_at else None
+    if batch.succeeded == batch.total:
+        return BatchStatus.COMPLETED, None
+    return BatchStatus.PARTIAL if batch.succeeded else BatchStatus.FAILED, error
+
+
+def _completed(batch: Batch) -> dict[str, Any]:
+    return {
+        "batchId": batch.batch_id,
+        "status": batch.status,
+        "total": batch.total,
+        "succeeded": batch.succeeded,
+        "failed": batch.failed,
+        "skipped": batch.skipped,
+        "run": batch.run,
+    }

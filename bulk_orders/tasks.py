@@ -1,0 +1,50 @@
+"""Nudges. The chunks in the database are the work; a message only says which batch to look at, and may be lost."""
+
+import logging
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerUnavailable
+
+from bulk_orders import idempotency, processing
+from bulk_orders.models import Chunk
+
+logger = logging.getLogger(__name__)
+
+CHUNKS_A_TURN = 20  # then others' batches get theirs
+WORKERS_A_BATCH = 8
+BATCHES_A_SWEEP = 500
+STALLED_AFTER = timedelta(seconds=5)
+
+
+@shared_task
+def process_batch(batch_id: str) -> None:
+    """Carry out chunks of one batch. Any number of these may run, at any time and more than once."""
+    for _ in range(CHUNKS_A_TURN):
+        if not processing.process_next_chunk(batch_id):
+            return
+    nudge(batch_id)
+
+
+@shared_task
+def sweep() -> None:
+    """Find what a lost message or a killed worker left lying."""
+    waiting = Chunk.objects.filter(batch__created_at__lt=timezone.now() - STALLED_AFTER)
+    for batch_id in waiting.order_by("batch_id").values_list("batch_id", flat=True).distinct()[:BATCHES_A_SWEEP]:
+        nudge(batch_id)
+
+
+@shared_task
+def forget_idempotency_keys() -> None:
+    """Delete keys that are no longer replayed."""
+    idempotency.forget_expired(now=timezone.now())
+
+
+def nudge(batch_id: str, chunks: int = 1) -> None:
+    """Tell workers that a batch has chunks. Without a broker nobody is told, and the sweep will find them."""
+    try:
+        for _ in range(min(chunks, WORKERS_A_BATCH)):
+            process_batch.delay(batch_id)
+    except BrokerUnavailable:
+        logger.warning("broker_unavailable: batch %s waits for the sweep", batch_id)

@@ -1,0 +1,71 @@
+"""Ways of calling the API, and of doing what workers do."""
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from bulk_orders import tasks
+from bulk_orders.models import Batch, Order
+from bulk_orders.states import Status
+from bulk_orders.tests.forms import order_form
+from config.lib import exact_json
+
+BATCHES = "/api/bulk-orders"
+ORDERS = "/api/order-management/orders"
+
+
+def api_of(user: User) -> APIClient:
+    client = APIClient()
+    client.force_login(user)
+    return client
+
+
+def key_of(user: User, *scopes: str, **fields: Any) -> APIClient:
+    """A client that calls with an integration's key. The app is named, not imported: the two do not know each other."""
+    integration = apps.get_model("integrations", "Integration")
+    number = integration.objects.count()
+    key, secret = f"ak_1767225600000_{number:032x}", f"sk_{number:064x}"
+    integration.objects.create(
+        **{"user": user, "name": "ERP", "type": "custom", "status": "active", "api_key": key, "api_secret": secret}
+        | {"scopes": list(scopes)}
+        | fields
+    )
+    client = APIClient()
+    client.credentials(HTTP_X_API_KEY=key, HTTP_X_API_SECRET=secret)
+    return client
+
+
+def post(client: APIClient, path: str, body: Any, **headers: str) -> Any:
+    """POST with the exact figures of `body`."""
+    names = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+    return client.generic("POST", path, exact_json.dumps(body), content_type="application/json", **names)
+
+
+def submit(client: APIClient, *rows: Any, **options: bool) -> str:
+    """Submit a batch; answers its id."""
+    reply = post(client, BATCHES, {"orders": list(rows), "options": options})
+    assert reply.status_code == 202, reply.content
+    batch_id: str = reply.json()["batchId"]
+    return batch_id
+
+
+def work(batch_id: str) -> Batch:
+    """What a worker does once it is nudged."""
+    tasks.process_batch(batch_id)
+    return Batch.objects.get(pk=batch_id)
+
+
+def an_order(user: User, **fields: Any) -> Order:
+    number = Order.objects.count()
+    values = {"model_order_id": f"MO-20260101-TEST{number:08}", "trace_id": "TRACE-1-abcdefg"}
+    return Order.objects.create(
+        **values | {"client": user, "order_form_data": order_form(), "status": Status.PENDING_APPROVAL} | fields
+    )
+
+
+def events(user: User) -> list[tuple[str, dict[str, Any]]]:
+    """What `user`'s webhooks would hear, in order."""
+    rows = apps.get_model("webhooks", "Event").objects.filter(user=user).order_by("created_at", "id")
+    return [(event.name, event.data) for event in rows]
