@@ -20,7 +20,7 @@ $(STAMP): requirements.txt requirements-dev.txt
 		test -n "$(PYTHON)" || { echo "Python 3.11 or later with its venv module is needed; none was found." >&2; exit 1; }; \
 		$(PYTHON) -m venv --clear $(VENV); }
 	@echo "Installing the packages into $(VENV); this takes a minute or two, once."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input -r requirements-dev.txt
 	@touch $@
 
 # Ends with Ctrl-C. `make demo` does the same work and ends by itself; it fails if anything was lost.

@@ -63,9 +63,11 @@ class Services:
     def used(self) -> Iterator[None]:
         """Have the servers (once they are up) to oneself and others for a block; the last user to leave stops them."""
         self.home.create()
-        with _flock(self._users(), fcntl.LOCK_SH):
-            yield
-        self.stop_unused()
+        try:
+            with _flock(self._users(), fcntl.LOCK_SH):
+                yield
+        finally:
+            self.stop_unused()
 
     def stop_unused(self) -> None:
         with self._lock(), suppress(BlockingIOError), _flock(self._users(), fcntl.LOCK_EX | fcntl.LOCK_NB):

@@ -302,6 +302,14 @@ def test_the_last_of_two_borrowers_stops_the_servers(folder: Path, monkeypatch: 
     assert not found.postgres.pids()
 
 
+def test_servers_are_stopped_also_when_their_user_fails(folder: Path) -> None:
+    found = Services(folder, durable=False)
+    with pytest.raises(ZeroDivisionError), found.used():
+        found.up()
+        raise ZeroDivisionError
+    assert not found.postgres.pids()
+
+
 def test_a_foreign_server_on_our_port_is_not_ours(folder: Path, services: Services) -> None:
     other = Valkey(Home(folder / "other", services.home.account), services.valkey.program, durable=False)
     other.home.create()
