@@ -7,12 +7,13 @@ from django.db import models
 from django.db.models import F, Q
 
 from bulk_orders.states import Status
+from bulk_orders.verdicts import SHOWN, Outcome
 from config.lib.database import LongNameIndex, TransactionTime
 from config.lib.errors import NotFound
 from config.lib.exact_json import ExactJSONField
 
-SHOWN = 100  # rows of each kind in a batch's own reply; its results have them all
 ORDER_STATUSES = [(status.value, status.value) for status in Status]
+OUTCOMES = [(outcome.value, outcome.value.title()) for outcome in Outcome]
 
 
 class BatchStatus(models.TextChoices):
@@ -21,12 +22,6 @@ class BatchStatus(models.TextChoices):
     COMPLETED = "completed"  # all succeeded
     PARTIAL = "partial"  # some
     FAILED = "failed"  # none, or stopped on an error
-
-
-class ResultStatus(models.TextChoices):
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    SKIPPED = "skipped"
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -196,10 +191,10 @@ class Batch(models.Model):
         return self.batch_id
 
     def first_orders(self) -> "models.QuerySet[Result]":
-        return self.results.filter(status=ResultStatus.SUCCEEDED, order__isnull=False).order_by("order_index")[:SHOWN]
+        return self.results.filter(status=Outcome.SUCCEEDED, order__isnull=False).order_by("order_index")[:SHOWN]
 
     def first_errors(self) -> "models.QuerySet[Result]":
-        return self.results.filter(status=ResultStatus.FAILED).order_by("order_index")[:SHOWN]
+        return self.results.filter(status=Outcome.FAILED).order_by("order_index")[:SHOWN]
 
 
 class Result(models.Model):
@@ -217,7 +212,7 @@ class Result(models.Model):
     error = models.TextField(null=True, blank=True)
     order_data = ExactJSONField(null=True, blank=True, help_text="The row as sent, kept where no order holds it.")
     created_at = models.DateTimeField(db_default=TransactionTime(), editable=False)
-    status = models.TextField(choices=ResultStatus)
+    status = models.TextField(choices=OUTCOMES)
     client_ref = models.TextField(null=True, blank=True)
     problems = ExactJSONField(null=True, blank=True, help_text="[{path, code, message}] of a failed row.")
     run = models.IntegerField(default=1, db_default=1)
@@ -236,11 +231,13 @@ class Result(models.Model):
             models.UniqueConstraint(
                 fields=["batch", "order_index"], name="bulk_order_results_batch_id_order_index_key"
             ),
-            models.CheckConstraint(condition=Q(status__in=ResultStatus.values), name="bulk_order_results_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=[*map(str, Outcome)]), name="bulk_order_results_status_known"
+            ),
             # Only a success is an order; a success of a mere validation is none.
             models.CheckConstraint(
-                condition=Q(status=ResultStatus.SUCCEEDED, success=True)
-                | (~Q(status=ResultStatus.SUCCEEDED) & Q(success=False, model_order_id__isnull=True)),
+                condition=Q(status=Outcome.SUCCEEDED.value, success=True)
+                | (~Q(status=Outcome.SUCCEEDED.value) & Q(success=False, model_order_id__isnull=True)),
                 name="bulk_order_results_order_is_a_success",
             ),
         ]
@@ -252,7 +249,7 @@ class Result(models.Model):
 class Chunk(models.Model):
     """Rows of a batch that are still to be processed: the row exists exactly as long as they are.
 
-    `rows` is ``[{"i": index, "verdict": a ResultStatus, "ref": clientRef, "order": {…} or null, "problems":
+    `rows` is ``[{"i": index, "verdict": an Outcome, "ref": clientRef, "order": {…} or null, "problems":
     [{path, code, message}] or null, "error": text or null}]``: judged already, the worker only executes the verdicts.
     """
 

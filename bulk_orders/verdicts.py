@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from bulk_orders.rulebook import DUPLICATE_CLIENT_REF, Problem, judge, storable
 
-ERRORS_SHOWN = 100
+SHOWN = 100  # rows of each kind in a reply about a batch; its results have them all
 
 
 class Outcome(StrEnum):
@@ -64,7 +64,7 @@ class Tally:
             self.total += 1
             self.succeeded += verdict.outcome is Outcome.SUCCEEDED
             self.failed += verdict.outcome is Outcome.FAILED
-            if verdict.outcome is Outcome.FAILED and self.failed <= ERRORS_SHOWN:
+            if verdict.outcome is Outcome.FAILED and self.failed <= SHOWN:
                 self.errors.append(verdict.told())
             yield verdict
 

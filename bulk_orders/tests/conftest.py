@@ -1,5 +1,7 @@
 """The people of the tests, and how they call."""
 
+from collections.abc import Callable
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
@@ -18,19 +20,23 @@ def outsider(db: None) -> User:
 
 
 @pytest.fixture
-def checker(db: None) -> User:
-    return a_checker("checker")
+def make_checker(db: None) -> Callable[[str], User]:
+    def make(name: str) -> User:
+        user = User.objects.create_user(name, is_staff=True)
+        user.user_permissions.add(Permission.objects.get(codename="authorize_order"))
+        return user
+
+    return make
 
 
 @pytest.fixture
-def other_checker(db: None) -> User:
-    return a_checker("other checker")
+def checker(make_checker: Callable[[str], User]) -> User:
+    return make_checker("checker")
 
 
-def a_checker(name: str) -> User:
-    user = User.objects.create_user(name, is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="authorize_order"))
-    return user
+@pytest.fixture
+def other_checker(make_checker: Callable[[str], User]) -> User:
+    return make_checker("other checker")
 
 
 @pytest.fixture

@@ -76,8 +76,13 @@ def test_each_order_and_the_end_of_the_batch_are_told_to_the_owner(api: APIClien
     assert first["modelOrderId"] == order.model_order_id
     assert (first["clientId"], first["status"]) == (owner.pk, "Pending Approval")
     assert last == {
-        "batchId": batch.pk, "status": "partial", "total": 2,
-        "succeeded": 1, "failed": 1, "skipped": 0, "run": 1,
+        "batchId": batch.pk,
+        "status": "partial",
+        "total": 2,
+        "succeeded": 1,
+        "failed": 1,
+        "skipped": 0,
+        "run": 1,
     }
 
 
