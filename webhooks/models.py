@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -32,6 +33,7 @@ class Lane(models.IntegerChoices):
     FIRST = 0
     RETRY = 1
     REPLAY = 2
+    ORDERED = 3  # of an endpoint that wants strict order: one at a time, by sequence
 
 
 class WebhookQuerySet(models.QuerySet["Webhook"]):
@@ -68,6 +70,8 @@ class Webhook(models.Model):
     disabled_reason = models.TextField(null=True, blank=True)
     previous_secret = EncryptedTextField(null=True, blank=True)
     previous_secret_until = models.DateTimeField(null=True, blank=True)
+    # When a limited endpoint may get its next delivery: every worker paces by this one row.
+    next_slot_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Since when every attempt has failed, and how many deliveries in a row have ended so: what auto-disabling asks.
     failing_since = models.DateTimeField(null=True, blank=True, editable=False)
     failed_in_a_row = models.IntegerField(default=0, db_default=0, editable=False)
@@ -81,6 +85,10 @@ class Webhook(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["user"], name="idx_webhooks_user_id"),  # for_user, fan-out
             models.Index(fields=["active"], name="idx_webhooks_active", condition=Q(active=True)),  # seed schema
+            # The engine's next look at paced endpoints.
+            models.Index(
+                fields=["next_slot_at"], name="idx_webhooks_next_slot", condition=Q(next_slot_at__isnull=False)
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["integration_id"], name="webhooks_integration_id_key"),
@@ -180,11 +188,16 @@ class Delivery(models.Model):
             ),
             # The list of an endpoint's deliveries, newest first.
             LongNameIndex(fields=["webhook", "-created_at", "-id"], name="idx_webhook_deliveries_list"),
-            # Deleting an event's rows, and an event's page.
-            LongNameIndex(fields=["source"], name="idx_webhook_deliveries_event"),
+            # The head of an endpoint in strict order.
+            LongNameIndex(
+                fields=["webhook", "sequence"],
+                name="idx_webhook_deliveries_ordered",
+                condition=Q(next_retry_at__isnull=False, lane=Lane.ORDERED),
+            ),
         ]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["webhook", "source"], name="webhook_deliveries_webhook_id_event_id_key"),
+            # One delivery per endpoint and event. The event first: the index serves an event's cascade, too.
+            models.UniqueConstraint(fields=["source", "webhook"], name="webhook_deliveries_event_id_webhook_id_key"),
             models.CheckConstraint(
                 condition=Q(status__in=DeliveryStatus.values), name="webhook_deliveries_status_known"
             ),
@@ -213,7 +226,6 @@ class Attempt(models.Model):
     response_code = models.IntegerField(null=True, blank=True)
     duration_ms = models.IntegerField()
     timings = ExactJSONField(null=True, blank=True, help_text="Milliseconds by phase, as libcurl tells them.")
-    request_headers = ExactJSONField(null=True, blank=True)
     response_headers = ExactJSONField(null=True, blank=True)
     response_body = models.TextField(null=True, blank=True)
     truncated = models.BooleanField(default=False, db_default=False)
@@ -224,7 +236,8 @@ class Attempt(models.Model):
         db_table = "webhook_delivery_attempts"
         indexes: ClassVar = [
             LongNameIndex(fields=["delivery", "at"], name="idx_webhook_delivery_attempts_delivery"),  # attempt log
-            LongNameIndex(fields=["at"], name="idx_webhook_delivery_attempts_at"),  # retention, roll-up
+            # Figures of a recent span. BRIN: rows come in order of time, and every attempt would pay for a tree.
+            BrinIndex(fields=["at"], name="idx_webhook_attempts_at", pages_per_range=32),
         ]
 
     def __str__(self) -> str:

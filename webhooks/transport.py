@@ -87,7 +87,7 @@ class Transport:
             exchange.begin(request)
         except ValueError:  # a URL that no request line can carry
             self._idle.append(exchange)
-            self._stillborn.append(_unsent(request))
+            self._stillborn.append(unsent(request, Failure("The URL can't be called", permanent=True)))
             return
         self._busy[exchange.curl] = exchange
         self._multi.add_handle(exchange.curl)
@@ -286,8 +286,8 @@ _SENTENCES = {
 }
 
 
-def _unsent(request: Request) -> Reply:
-    failure = Failure("The URL can't be called", permanent=True)
+def unsent(request: Request, failure: Failure) -> Reply:
+    """The end of a request that never left."""
     return Reply(request, None, {}, b"", False, failure, None, 0, {})
 
 

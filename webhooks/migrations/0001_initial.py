@@ -1,6 +1,7 @@
 import functools
 
 import django.contrib.postgres.fields
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
@@ -97,6 +98,7 @@ class Migration(migrations.Migration):
                 ("disabled_reason", models.TextField(blank=True, null=True)),
                 ("previous_secret", config.lib.encryption.EncryptedTextField(blank=True, null=True)),
                 ("previous_secret_until", models.DateTimeField(blank=True, null=True)),
+                ("next_slot_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("failing_since", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("failed_in_a_row", models.IntegerField(db_default=0, default=0, editable=False)),
                 ("integration_id", models.TextField(blank=True, editable=False, null=True)),
@@ -159,7 +161,7 @@ class Migration(migrations.Migration):
                 (
                     "lane",
                     models.SmallIntegerField(
-                        choices=[(0, "First"), (1, "Retry"), (2, "Replay")], db_default=0, default=0
+                        choices=[(0, "First"), (1, "Retry"), (2, "Replay"), (3, "Ordered")], db_default=0, default=0
                     ),
                 ),
                 (
@@ -206,7 +208,6 @@ class Migration(migrations.Migration):
                         blank=True, help_text="Milliseconds by phase, as libcurl tells them.", null=True
                     ),
                 ),
-                ("request_headers", config.lib.exact_json.ExactJSONField(blank=True, null=True)),
                 ("response_headers", config.lib.exact_json.ExactJSONField(blank=True, null=True)),
                 ("response_body", models.TextField(blank=True, null=True)),
                 ("truncated", models.BooleanField(db_default=False, default=False)),
@@ -229,7 +230,9 @@ class Migration(migrations.Migration):
                     config.lib.database.LongNameIndex(
                         fields=["delivery", "at"], name="idx_webhook_delivery_attempts_delivery"
                     ),
-                    config.lib.database.LongNameIndex(fields=["at"], name="idx_webhook_delivery_attempts_at"),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["at"], name="idx_webhook_attempts_at", pages_per_range=32
+                    ),
                 ],
             },
         ),
@@ -248,6 +251,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="webhook",
             index=models.Index(condition=models.Q(("active", True)), fields=["active"], name="idx_webhooks_active"),
+        ),
+        migrations.AddIndex(
+            model_name="webhook",
+            index=models.Index(
+                condition=models.Q(("next_slot_at__isnull", False)),
+                fields=["next_slot_at"],
+                name="idx_webhooks_next_slot",
+            ),
         ),
         migrations.AddConstraint(
             model_name="webhook",
@@ -303,12 +314,16 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="delivery",
-            index=config.lib.database.LongNameIndex(fields=["source"], name="idx_webhook_deliveries_event"),
+            index=config.lib.database.LongNameIndex(
+                condition=models.Q(("lane", 3), ("next_retry_at__isnull", False)),
+                fields=["webhook", "sequence"],
+                name="idx_webhook_deliveries_ordered",
+            ),
         ),
         migrations.AddConstraint(
             model_name="delivery",
             constraint=models.UniqueConstraint(
-                fields=("webhook", "source"), name="webhook_deliveries_webhook_id_event_id_key"
+                fields=("source", "webhook"), name="webhook_deliveries_event_id_webhook_id_key"
             ),
         ),
         migrations.AddConstraint(

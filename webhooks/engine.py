@@ -1,0 +1,131 @@
+"""The delivery engine: keeps many attempts in flight, claims what is due as places come free, records in batches.
+
+Losing this process at any moment loses nothing: a delivery whose result was not recorded becomes due again when its
+lease ends, and is sent again under the same `webhook-id`.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from math import inf
+
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from config.lib.encryption import Undecryptable
+from webhooks import queue
+from webhooks.delivery import conclude, lease_seconds, outcome_of, request_of
+from webhooks.nudge import Doorbell
+from webhooks.queue import Claimed, Outcome
+from webhooks.transport import Failure, Reply, Request, Transport, unsent
+
+PLACES = 512  # in flight a process; soft limits of 1,024 descriptors are common
+ENDPOINT_PLACES = 64  # of them for one endpoint
+RECORD_BATCH = 256
+RECORD_WITHIN_SECONDS = 0.01  # a result waits for company no longer
+LOOK_EVERY_SECONDS = 2.0  # with every nudge lost
+ASK_EVERY_SECONDS = 0.25
+
+
+class Engine:
+    """One a process; it keeps its connections from shift to shift."""
+
+    def __init__(self, transport: Transport, *, places: int = PLACES, endpoint_places: int = ENDPOINT_PLACES) -> None:
+        self._transport = transport
+        self._places, self._endpoint_places = places, endpoint_places
+        self._busy: Counter[str] = Counter()
+        self._results: list[Outcome] = []
+        self._record_at = self._look_at = 0.0
+        self.attempts = 0
+
+    @property
+    def idle(self) -> bool:
+        return not self._transport.in_flight and not self._results
+
+    def deliver_due(self) -> None:
+        """Send all that is due, and what falls due by that; return when there is nothing left to do at once."""
+        self._look_at = 0.0
+        self._claim()
+        while not self.idle:
+            self._proceed(ASK_EVERY_SECONDS)
+            self._claim()
+
+    def run_shift(self, bell: Doorbell, *, leave: Callable[[bool], bool]) -> None:
+        """Deliver, woken by `bell`, until `leave(idle)` says yes; it is asked a few times a second.
+
+        What is in flight by then is waited for and recorded.
+        """
+        self._look_at = 0.0
+        self._transport.watch(bell.fileno(), lambda: self._rung(bell))
+        try:
+            while not leave(self.idle):
+                ask_at = time.monotonic() + ASK_EVERY_SECONDS
+                while (left := ask_at - time.monotonic()) > 0:
+                    self._claim()
+                    self._proceed(left)
+        finally:
+            self._transport.unwatch(bell.fileno())
+        self._finish()
+
+    def _rung(self, bell: Doorbell) -> None:
+        bell.hush()
+        self._look_at = 0.0
+
+    def _finish(self) -> None:
+        while not self.idle:
+            self._proceed(ASK_EVERY_SECONDS)
+
+    def _proceed(self, patience: float) -> None:
+        now = time.monotonic()
+        until = min(now + patience, self._record_at if self._results else inf, max(self._look_at, now))
+        for reply in self._transport.wait(until - now):
+            self._take(reply)
+        if self._results and (len(self._results) >= RECORD_BATCH or self._must_record()):
+            self._record()
+
+    def _must_record(self) -> bool:
+        return not self._transport.in_flight or time.monotonic() >= self._record_at
+
+    def _claim(self) -> None:
+        free = self._places - self._transport.in_flight
+        if not free or time.monotonic() < self._look_at:
+            return
+        now = timezone.now()
+        claimed = queue.claim(
+            now=now, free=free, cap=self._endpoint_places, busy=self._busy, lease_seconds=lease_seconds()
+        )
+        for delivery in claimed:
+            self._send(delivery, now)
+        self._look_at = time.monotonic() + self._until_next_look(now, full=len(claimed) == free)
+
+    def _until_next_look(self, now: datetime, *, full: bool) -> float:
+        """Seconds; a recorded batch or the bell make it sooner."""
+        due = None if full else queue.next_due(now)
+        return min(LOOK_EVERY_SECONDS, (due - now).total_seconds()) if due else LOOK_EVERY_SECONDS
+
+    def _send(self, claimed: Claimed, now: datetime) -> None:
+        self._busy[claimed.webhook_id] += 1
+        self.attempts += 1
+        try:
+            self._transport.send(request_of(claimed, now))
+        except Undecryptable as error:
+            self._take(unsent(Request(claimed, claimed.url, (), b""), Failure(str(error))))
+
+    def _take(self, reply: Reply) -> None:
+        claimed: Claimed = reply.request.key
+        self._busy[claimed.webhook_id] -= 1
+        if not self._busy[claimed.webhook_id]:
+            del self._busy[claimed.webhook_id]
+        if not self._results:
+            self._record_at = time.monotonic() + RECORD_WITHIN_SECONDS
+        self._results.append(outcome_of(claimed, reply, timezone.now()))
+
+    def _record(self) -> None:
+        results, self._results = self._results, []
+        try:
+            conclude(results, timezone.now())
+        except (OperationalError, InterfaceError):
+            self._results = results + self._results  # for the next shift, if it comes before their leases end
+            raise
+        self._look_at = 0.0  # places are free, and the next of a strict order may be due

@@ -1,0 +1,143 @@
+"""Waking the engine when deliveries have become due. Only ever a nudge: a lost one costs seconds, never a delivery.
+
+An engine at work listens on a Valkey channel and starts within milliseconds, without a Celery message in between. Where
+nobody listens, `ring` starts an engine by message. Where Valkey is down, the sweep finds the rows.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import redis
+from celery import current_app
+from django.conf import settings
+from kombu.exceptions import OperationalError
+
+from config.lib.valkey import client
+
+CHANNEL = "webhooks:due"
+TASK = "webhooks.tasks.deliver_due"
+MESSAGE_WAITING = "webhooks:message-waiting"
+MESSAGE_LIFE_SECONDS = 10
+OWN_QUEUE = "webhooks"
+LINGERING = "webhooks:lingering"
+LINGERING_SECONDS = 3
+SILENCE_SECONDS = 2.0  # after Valkey has failed; the sweep's period
+PULSE_SECONDS = 0.2
+
+logger = logging.getLogger(__name__)
+_silent_until = 0.0
+
+
+def ring() -> None:
+    """Say that something is due. Never fails and, with Valkey down, soon costs nothing: callers have committed."""
+    global _silent_until  # noqa: PLW0603  # one process, one opinion on whether Valkey answers
+    if time.monotonic() < _silent_until:
+        return
+    try:
+        if not client().publish(CHANNEL, b""):
+            start_engine()
+    except (redis.ConnectionError, redis.TimeoutError, OperationalError) as error:
+        _silent_until = time.monotonic() + SILENCE_SECONDS
+        logger.warning("webhook_nudge_failed", extra={"reason": str(error)})
+
+
+def start_engine() -> None:
+    """Send the message that starts an engine, unless one waits already."""
+    if client().set(MESSAGE_WAITING, b"1", nx=True, px=1000):
+        current_app.send_task(TASK, expires=MESSAGE_LIFE_SECONDS)
+
+
+def message_taken() -> None:
+    """A started engine says so: from now on, a ring that finds nobody may send the next message."""
+    with suppress(redis.ConnectionError, redis.TimeoutError):
+        client().delete(MESSAGE_WAITING)
+
+
+def may_leave(idle: bool, until: float) -> bool:
+    """Whether an engine may end its shift: its time is up, or it is idle while others have use for the process.
+
+    With Valkey down it stays: no message could start another.
+    """
+    try:
+        if idle:
+            return time.monotonic() >= until or _others_wait() or not _lingers()
+        return time.monotonic() >= until and bool(client().ping())
+    except (redis.ConnectionError, redis.TimeoutError):
+        return False
+
+
+def _others_wait() -> bool:
+    """Whether tasks of other queues wait for a process."""
+    queues = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()} - {OWN_QUEUE}
+    pipeline = client().pipeline(transaction=False)
+    for name in queues:
+        pipeline.llen(name)
+    return any(pipeline.execute())
+
+
+def _lingers() -> bool:
+    """Whether this process is the one idle engine that stays; it renews its claim every time it is asked."""
+    own = f"{socket.gethostname()}:{os.getpid()}".encode()
+    if client().set(LINGERING, own, nx=True, ex=LINGERING_SECONDS):
+        return True
+    return client().get(LINGERING) == own and bool(client().expire(LINGERING, LINGERING_SECONDS))
+
+
+class Doorbell:
+    """Turns rings into a readable descriptor: ``with Doorbell() as bell: select([bell.fileno()], …); bell.hush()``.
+
+    On leaving, it first stops being counted as a listener; what was rung for before that is for the caller to take.
+    With Valkey down it is silent, and `broken`.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._leaving = threading.Event()
+        self._listening = threading.Event()
+        self.broken = False
+
+    def fileno(self) -> int:
+        return self._reader.fileno()
+
+    def hush(self) -> None:
+        with suppress(BlockingIOError):
+            self._reader.recv(4096)
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._listen, daemon=True, name="webhooks-doorbell")
+        self._thread.start()
+        self._listening.wait()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._leaving.set()
+        self._thread.join()
+        self._reader.close()
+        self._writer.close()
+
+    def _listen(self) -> None:
+        try:
+            with client().pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
+                pubsub.subscribe(CHANNEL)
+                pubsub.get_message(timeout=1)  # the server's word that we are subscribed
+                self._listening.set()
+                while not self._leaving.is_set():
+                    if pubsub.get_message(timeout=PULSE_SECONDS):
+                        self._announce()
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            logger.warning("webhook_doorbell_broken", extra={"reason": str(error)})
+            self.broken = True
+        finally:
+            self._listening.set()
+
+    def _announce(self) -> None:
+        with suppress(BlockingIOError):  # the buffer is full of rings that nobody has heard yet: one more says nothing
+            self._writer.send(b"!")

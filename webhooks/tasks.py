@@ -1,0 +1,65 @@
+"""What Celery runs. The rows are the work: a task lost, doubled or late changes nothing but the moment."""
+
+import multiprocessing
+import time
+from functools import cache
+
+from celery import shared_task
+from celery.signals import worker_shutting_down
+from django.conf import settings
+from django.core.mail import send_mail
+from django.utils import timezone
+
+from webhooks import nudge, queue
+from webhooks.delivery import new_transport
+from webhooks.engine import Engine
+from webhooks.models import Webhook
+
+SHIFT_SECONDS = 60
+
+# Made before the pool forks: the worker's main process tells an engine in a child to finish and go.
+_stopping = multiprocessing.get_context("fork").Event()
+
+
+@worker_shutting_down.connect
+def _stop(**_: object) -> None:
+    _stopping.set()
+
+
+@cache
+def engine() -> Engine:
+    return Engine(new_transport())
+
+
+@shared_task
+def deliver_due() -> None:
+    """One shift of this process's engine. Whoever needs the next one rings again."""
+    nudge.message_taken()
+    until = time.monotonic() + SHIFT_SECONDS
+    with nudge.Doorbell() as bell:
+        engine().run_shift(bell, leave=lambda idle: _stopping.is_set() or nudge.may_leave(idle, until))
+    # Nobody counts on our listening any more: what was committed since our last look is for the next engine.
+    if queue.is_due(timezone.now()):
+        nudge.ring()
+
+
+@shared_task
+def sweep() -> None:
+    """Find what no nudge told of: retries, expired leases, and whatever was committed while Valkey was away."""
+    if queue.is_due(timezone.now()):
+        nudge.ring()
+
+
+@shared_task
+def tell_owner(webhook_id: str) -> None:
+    """Tell by e-mail that an endpoint was disabled."""
+    webhook = Webhook.objects.select_related("user").filter(pk=webhook_id, active=False).first()
+    if webhook is None or not webhook.user.email:
+        return
+    send_mail(
+        "A webhook was disabled",
+        f"Deliveries to {webhook.url} were stopped: {webhook.disabled_reason}.\n\n"
+        f"What waits for it is kept. Correct the endpoint, then enable webhook {webhook.id} again.\n",
+        settings.DEFAULT_FROM_EMAIL,
+        [webhook.user.email],
+    )

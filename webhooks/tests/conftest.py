@@ -1,0 +1,52 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.contrib.auth.models import User
+
+from webhooks.addresses import parse_networks
+from webhooks.engine import Engine
+from webhooks.tests.factories import make_user
+from webhooks.tests.receiver import Receiver
+from webhooks.transport import Transport
+
+LOOPBACK = ["127.0.0.0/8", "::1/128"]
+
+
+@pytest.fixture(autouse=True)
+def loopback_is_open(settings: pytest.FixtureRequest) -> None:
+    settings.WEBHOOKS_ALLOWED_NETWORKS = LOOPBACK  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    return make_user("owner")
+
+
+@pytest.fixture
+def outsider(db: None) -> User:
+    return make_user("outsider")
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    transport = Transport(timeout=5, allowed=parse_networks(LOOPBACK))
+    yield transport
+    transport.close()
+
+
+@pytest.fixture
+def deliver(transport: Transport) -> Callable[[], int]:
+    """Send all that is due, as a worker would, and return the number of attempts."""
+
+    def run() -> int:
+        engine = Engine(transport)
+        engine.deliver_due()
+        return engine.attempts
+
+    return run
