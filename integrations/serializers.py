@@ -3,6 +3,8 @@
 import ipaddress
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.lib.camel import CamelSerializer
@@ -88,6 +90,7 @@ class IntegrationSerializer(CamelSerializer):
     usage_count = serializers.IntegerField(source="calls")
 
 
+@extend_schema_field(OpenApiTypes.OBJECT)
 class ConfigField(serializers.Field[Any, Any, Any, Any]):
     """Config without its secrets."""
 
@@ -95,7 +98,8 @@ class ConfigField(serializers.Field[Any, Any, Any, Any]):
         return instance
 
     def to_representation(self, value: Integration) -> dict[str, Any]:
-        return configuration.masked(value.config or {}, value.template and value.template.config_schema)
+        schema = value.template.config_schema if value.template else None
+        return configuration.masked(value.config or {}, schema)
 
 
 class DetailSerializer(IntegrationSerializer):
@@ -193,7 +197,7 @@ class TimesSerializer(CamelSerializer):
     p95 = serializers.IntegerField(allow_null=True)
 
 
-class EndpointSerializer(CamelSerializer):
+class EndpointUsageSerializer(CamelSerializer):
     endpoint = serializers.CharField()
     method = serializers.CharField()
     calls = serializers.IntegerField()
@@ -201,13 +205,13 @@ class EndpointSerializer(CamelSerializer):
     p95 = serializers.IntegerField()
 
 
-class DaySerializer(CamelSerializer):
+class DayUsageSerializer(CamelSerializer):
     day = serializers.DateField()
     calls = serializers.IntegerField()
     errors = serializers.IntegerField()  # type: ignore[assignment]  # hides a property that only input needs
 
 
-class SummarySerializer(CamelSerializer):
+class UsageSummarySerializer(CamelSerializer):
     """For the documentation; `reports.usage_summary` makes this shape itself."""
 
     days = serializers.IntegerField()
@@ -215,8 +219,8 @@ class SummarySerializer(CamelSerializer):
     errors = serializers.IntegerField()  # type: ignore[assignment]  # hides a property that only input needs
     error_rate = serializers.FloatField()
     response_time = TimesSerializer()
-    by_endpoint = EndpointSerializer(many=True)
-    by_day = DaySerializer(many=True)
+    by_endpoint = EndpointUsageSerializer(many=True)
+    by_day = DayUsageSerializer(many=True)
 
 
 class TestDeliverySerializer(CamelSerializer):

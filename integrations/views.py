@@ -27,11 +27,11 @@ from integrations.serializers import (
     NewIntegrationSerializer,
     PeriodSerializer,
     RegeneratedSerializer,
-    SummarySerializer,
     TemplateSerializer,
     TestedSerializer,
     UpdatedSerializer,
     UsageSerializer,
+    UsageSummarySerializer,
     WhoAmISerializer,
 )
 from webhooks import managed
@@ -128,7 +128,7 @@ class UsageViews(GenericViewSet[UsageLog]):
         page = self.paginate_queryset(UsageLog.objects.filter(integration=_own(request, pk)))
         return self.get_paginated_response(UsageSerializer(page, many=True).data)
 
-    @extend_schema(parameters=[PeriodSerializer], responses=SummarySerializer, tags=TAGS)
+    @extend_schema(parameters=[PeriodSerializer], responses=UsageSummarySerializer, tags=TAGS)
     def summary(self, request: Request, pk: str) -> Response:
         """Calls, errors and response times of the last `days`, in all, by endpoint and by day (UTC)."""
         integration = _own(request, pk)

@@ -5,11 +5,13 @@ span of 60 seconds and under any number of callers at once. Refused calls take n
 it is told to is let in. Valkey losing its memory forgives past calls; that is all.
 """
 
+import time
 from collections.abc import Sequence
 from functools import cache
 from math import ceil
 from typing import NamedTuple, cast
 
+import redis
 from redis.commands.core import Script
 
 from config.lib.valkey import client
@@ -54,6 +56,15 @@ return reply
 """
 
 
+SILENCE_SECONDS = 1.0
+
+
+class Silence:
+    """A server that does not answer is left alone for a moment: not every caller shall wait for it."""
+
+    until = 0.0
+
+
 class Window(NamedTuple):
     name: str
     limit: int
@@ -78,7 +89,7 @@ class Verdict(NamedTuple):
 
 
 def hit(identity: str, windows: Sequence[Window]) -> Verdict:
-    """Count one call of `identity`, if every window has room for it. Raises redis.ConnectionError and TimeoutError."""
+    """Count one call of `identity`, if every window has room for it. Raises redis.RedisError."""
     return _ask(identity, windows, take=True)
 
 
@@ -116,6 +127,16 @@ def _key(identity: str, window: Window) -> str:
 
 
 def _ask(identity: str, windows: Sequence[Window], *, take: bool) -> Verdict:
+    if time.monotonic() < Silence.until:
+        raise redis.ConnectionError("Valkey did not answer a moment ago")
+    try:
+        return _judge(identity, windows, take=take)
+    except redis.RedisError:
+        Silence.until = time.monotonic() + SILENCE_SECONDS
+        raise
+
+
+def _judge(identity: str, windows: Sequence[Window], *, take: bool) -> Verdict:
     spans = [number for window in windows for number in (window.limit, window.seconds * 1000)]
     keys = [_key(identity, window) for window in windows]
     allowed, now, *figures = cast("list[int]", _script()(keys=keys, args=[int(take), *spans], client=client()))

@@ -1,9 +1,13 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import uuid4
 
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config.lib import rate_limits
 from config.lib.rate_limits import Verdict, Window
@@ -122,3 +126,16 @@ def test_nothing_is_kept_longer_than_its_window(identity: str) -> None:
     rate_limits.hit(identity, [MINUTE, HOUR])
     lives = [client().pttl(f"rate:{{{identity}}}:{window.name}") for window in (MINUTE, HOUR)]
     assert 0 < lives[0] <= 60_000 < lives[1] <= 3_600_000
+
+
+def test_a_server_that_is_gone_is_asked_once_a_second(identity: str, monkeypatch: Any) -> None:
+    gone = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
+    monkeypatch.setattr(rate_limits, "client", lambda: gone)
+    monkeypatch.setattr(rate_limits.Silence, "until", 0.0)
+    with pytest.raises(redis.ConnectionError, match="refused"):
+        rate_limits.hit(identity, [MINUTE])
+    with pytest.raises(redis.ConnectionError, match="a moment ago"):
+        rate_limits.hit(identity, [MINUTE])
+    monkeypatch.setattr(rate_limits, "client", client)
+    monkeypatch.setattr(rate_limits.Silence, "until", 0.0)
+    assert rate_limits.hit(identity, [MINUTE]).allowed

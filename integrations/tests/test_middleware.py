@@ -1,0 +1,164 @@
+"""The gate: limits and their headers on every reply, and the note of every call."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from config.lib import rate_limits
+from integrations.models import Integration, UncountedCall, UsageLog
+from integrations.tests.factories import an_integration, key_of, session_of
+from integrations.throttles import windows_for
+
+ME = "/api/integrations/me"
+HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit-Policy", "RateLimit")
+
+
+@pytest.fixture
+def integration(owner: User) -> Integration:
+    return an_integration(owner, rate_per_minute=3, rate_per_hour=50)
+
+
+@pytest.fixture
+def valkey_gone(monkeypatch: Any) -> None:
+    gone = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
+    monkeypatch.setattr("config.lib.rate_limits.Silence.until", 0.0)
+    monkeypatch.setattr("config.lib.rate_limits.client", lambda: gone)
+    monkeypatch.setattr("integrations.authentication.client", lambda: gone)
+
+
+def test_every_reply_tells_the_limits(integration: Integration, as_owner: Client) -> None:
+    replies = [
+        key_of(integration).get(ME),
+        key_of(integration).get("/api/integrations"),
+        as_owner.get("/api/integrations"),
+        as_owner.get("/api/integrations/unknown"),
+        as_owner.delete("/api/integrations"),
+        as_owner.post("/api/integrations", "{", content_type="application/json"),
+        Client().get("/api/no/such/route"),
+        Client().get("/api/v1/integrations"),
+        Client().get(ME, headers={"X-API-Key": "x"}),
+    ]
+    assert [reply.status_code for reply in replies] == [200, 403, 200, 404, 405, 400, 404, 401, 401]
+    assert all(name in reply.headers for reply in replies for name in HEADERS)
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/api/v1/health", "/api/openapi.json", "/api/docs", "/livez"])
+def test_probes_and_documents_are_not_limited(db: None, path: str) -> None:
+    assert "X-RateLimit-Limit" not in Client().get(path).headers
+
+
+def test_the_integrations_own_limit_rules(integration: Integration) -> None:
+    replies = [key_of(integration).get(ME) for _ in range(5)]
+    assert [reply.status_code for reply in replies] == [200, 200, 200, 429, 429]
+    assert [reply.headers["X-RateLimit-Remaining"] for reply in replies] == ["2", "1", "0", "0", "0"]
+    assert replies[0].headers["RateLimit-Policy"] == '"minute";q=3;w=60, "hour";q=50;w=3600'
+    refusal = replies[-1]
+    assert refusal.json()["code"] == "rate_limited"
+    assert refusal.json()["success"] is False
+    assert 0 < int(refusal.headers["Retry-After"]) <= 60
+
+
+def test_a_limit_of_100_is_exact_when_all_call_at_once(owner: User, transactional_db: None) -> None:
+    integration = an_integration(owner, rate_per_minute=100, rate_per_hour=1000)
+    start = threading.Barrier(12)
+
+    def caller(_: int) -> list[int]:
+        start.wait()
+        client = key_of(integration)
+        try:
+            return [client.get(ME).status_code for _ in range(10)]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(12) as pool:
+        codes = [code for part in pool.map(caller, range(12)) for code in part]
+    assert (codes.count(200), codes.count(429)) == (100, 20)
+    assert UncountedCall.objects.count() == 100
+    assert UsageLog.objects.filter(status_code=200).count() == 100
+    assert UsageLog.objects.filter(status_code=429).count() == 20
+
+
+def test_a_user_has_one_limit_for_all_sessions(owner: User, outsider: User, settings: Any) -> None:
+    settings.API_RATE_PER_MINUTE = 2
+    rate_limits.forget(f"user:{owner.pk}", windows_for())
+    codes = [session_of(owner).get("/api/integrations").status_code for _ in range(3)]
+    assert codes == [200, 200, 429]
+    rate_limits.forget(f"user:{outsider.pk}", windows_for())
+    assert session_of(outsider).get("/api/integrations").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+    ],
+)
+def test_strangers_are_counted_by_address(db: None, settings: Any, first: str, second: str, *, shared: bool) -> None:
+    settings.API_RATE_PER_MINUTE = 1
+    for network in ("192.0.2.1", "192.0.2.2", "2001:db8::/64", "2001:db8:0:1::/64"):
+        rate_limits.forget(f"address:{network}", windows_for())
+    assert Client().get("/api/x", REMOTE_ADDR=first).status_code == 404
+    assert Client().get("/api/x", REMOTE_ADDR=second).status_code == (429 if shared else 404)
+
+
+def test_without_valkey_calls_pass(integration: Integration, valkey_gone: None) -> None:
+    replies = [key_of(integration).get(ME) for _ in range(5)]
+    assert [reply.status_code for reply in replies] == [200] * 5
+    assert all(name in reply.headers for reply in replies for name in HEADERS)
+    assert Client().get(ME, headers={"X-API-Key": integration.api_key}).status_code == 401
+
+
+def test_a_call_is_logged_and_counted(integration: Integration) -> None:
+    key_of(integration).get(f"{ME}?secret=1")
+    entry = UsageLog.objects.get()
+    assert (entry.integration, entry.endpoint, entry.method, entry.status_code, entry.error) == (
+        integration,
+        ME,
+        "GET",
+        200,
+        None,
+    )
+    assert 0 <= entry.response_time < 60_000
+    assert UncountedCall.objects.get().at == entry.timestamp
+
+
+def test_a_reply_that_is_an_error_is_logged_with_its_message(integration: Integration) -> None:
+    key_of(integration).get("/api/integrations")
+    entry = UsageLog.objects.get()
+    assert (entry.status_code, entry.error) == (403, "This is not open to API keys")
+    assert UncountedCall.objects.count() == 1
+
+
+def test_a_limited_call_is_logged_and_not_counted(integration: Integration) -> None:
+    for _ in range(5):
+        key_of(integration).get(ME)
+    assert list(UsageLog.objects.order_by("id").values_list("status_code", flat=True)).count(429) == 2
+    assert UncountedCall.objects.count() == 3
+
+
+def test_calls_by_session_are_not_logged(as_owner: Client) -> None:
+    as_owner.get("/api/integrations")
+    assert not UsageLog.objects.exists()
+
+
+def test_a_path_that_no_column_holds_is_logged_all_the_same(integration: Integration) -> None:
+    key_of(integration).get("/api/%ED%A0%80/" + "x" * 3000)
+    assert len(UsageLog.objects.get().endpoint) == 2048
+
+
+def test_a_key_call_costs_two_queries_of_its_own(
+    integration: Integration, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(2):
+        key_of(integration).get(ME)
