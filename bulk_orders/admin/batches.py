@@ -1,0 +1,109 @@
+"""Batches: what was submitted in bulk, how far it is, and which rows could not be."""
+
+from django.contrib import admin
+from django.db import models
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from bulk_orders.admin.tones import RESULT_TONES, batch_badge, batch_progress
+from bulk_orders.models import OUTCOMES, Batch, BatchStatus, Order, Result
+from bulk_orders.verdicts import Outcome
+from config.lib.console import marks
+from config.lib.console.filters import OptionFilter
+from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.search import USER_NAME, Term
+
+BATCH_ID = r"BATCH-\d{8}-[0-9A-Z]+"
+
+
+class StatusFilter(OptionFilter):
+    title, parameter_name = "status", "status"
+    options = tuple((value, label, models.Q(status=value)) for value, label in BatchStatus.choices)
+
+
+class KindFilter(OptionFilter):
+    title, parameter_name = "kind", "kind"
+    options = (
+        ("orders", "Makes orders", models.Q(validate_only=False)),
+        ("validation", "Only validates", models.Q(validate_only=True)),
+        ("stop", "Stops on error", models.Q(stop_on_error=True)),
+    )
+
+
+@admin.register(Batch)
+class BatchAdmin(ConsoleAdmin):
+    explanation = "Bulk submissions. Every row was judged when it was submitted; workers carry out the verdicts."
+    empty = "No batch has been submitted yet."
+    list_display = ("batch_id", "owner", "state", "bar", "counts", "created", "finished")
+    list_filter = (StatusFilter, KindFilter)
+    list_select_related = ("user",)
+    ordering = ("-created_at", "-pk")
+    search_terms = (Term(BATCH_ID, "pk"), Term(USER_NAME, "user__username"))
+    search_help_text = "Batch id, or the submitter's user name"
+    moment = "created_at"
+    export_fields = (
+        "batch_id", "user__username", "status", "total", "processed", "succeeded", "failed", "skipped", "error", "run",
+        "created_at", "completed_at",
+    )  # fmt: skip
+
+    @admin.display(description="Submitted by")
+    def owner(self, batch: Batch) -> SafeString:
+        return marks.record_link(type(batch.user), batch.user_id, batch.user.get_username())
+
+    @admin.display(description="Status")
+    def state(self, batch: Batch) -> SafeString:
+        return batch_badge(batch)
+
+    @admin.display(description="Progress")
+    def bar(self, batch: Batch) -> SafeString:
+        return batch_progress(batch)
+
+    @admin.display(description="Rows")
+    def counts(self, batch: Batch) -> SafeString:
+        return format_html('<span class="c-number">{} of {}</span>', f"{batch.processed:,}", f"{batch.total:,}")
+
+    @admin.display(description="Submitted")
+    def created(self, batch: Batch) -> SafeString:
+        return marks.when(batch.created_at)
+
+    @admin.display(description="Completed")
+    def finished(self, batch: Batch) -> SafeString:
+        return marks.when(batch.completed_at)
+
+
+class ResultStatusFilter(OptionFilter):
+    title, parameter_name, bounded = "outcome", "status", True
+    options = tuple((value, label, models.Q(status=value)) for value, label in OUTCOMES)
+
+
+@admin.register(Result)
+class ResultAdmin(ConsoleAdmin):
+    explanation = "What became of each row of a batch. The index counts from 0, as in the file or request."
+    list_display = ("row", "batch_link", "state", "order_link", "client_ref", "problem")
+    list_filter = (ResultStatusFilter,)
+    search_terms = (Term(BATCH_ID, "batch_id"), Term(r"\d{1,9}", "order_id"))
+    search_help_text = "Batch id, or order number"
+    export_fields = ("batch_id", "order_index", "status", "order_id", "model_order_id", "client_ref", "error", "run")
+
+    def get_queryset(self, request: object) -> models.QuerySet[Result]:
+        return super().get_queryset(request).defer("order_data", "problems", "earlier")  # type: ignore[no-any-return]
+
+    @admin.display(description="Row")
+    def row(self, result: Result) -> SafeString:
+        return marks.number(result.order_index)
+
+    @admin.display(description="Batch")
+    def batch_link(self, result: Result) -> SafeString:
+        return marks.record_link(Batch, result.batch_id)
+
+    @admin.display(description="Outcome")
+    def state(self, result: Result) -> SafeString:
+        return marks.badge(result.status, RESULT_TONES[Outcome(result.status)])
+
+    @admin.display(description="Order")
+    def order_link(self, result: Result) -> SafeString:
+        return marks.record_link(Order, result.order_id, result.model_order_id)
+
+    @admin.display(description="Error")
+    def problem(self, result: Result) -> SafeString:
+        return marks.clipped(result.error, 100)

@@ -1,0 +1,84 @@
+"""Integrations: whose systems may call, with which scopes, and whether they do."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from config.lib.console import marks
+from config.lib.console.filters import OptionFilter
+from config.lib.console.marks import Tone
+from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.search import USER_NAME, Term
+from integrations.models import Integration, IntegrationStatus
+
+STATUS_TONES = {
+    IntegrationStatus.PENDING: Tone.ATTENTION,
+    IntegrationStatus.ACTIVE: Tone.GOOD,
+    IntegrationStatus.INACTIVE: Tone.QUIET,
+    IntegrationStatus.SUSPENDED: Tone.BAD,
+}
+
+
+class StatusFilter(OptionFilter):
+    title, parameter_name = "status", "status"
+    options = tuple((value, label, models.Q(status=value)) for value, label in IntegrationStatus.choices)
+
+
+def status_badge(integration: Integration) -> SafeString:
+    tone = STATUS_TONES[IntegrationStatus(integration.status)]
+    return marks.badge(integration.status, tone, integration.suspended_reason or "")
+
+
+@admin.register(Integration)
+class IntegrationAdmin(ConsoleAdmin):
+    explanation = "Partners' systems and their API keys. A suspended key is refused from its next call on."
+    empty = "No partner has registered a system yet."
+    list_display = ("name", "owner", "kind", "state", "scope_words", "used", "last_used", "created")
+    list_filter = (StatusFilter, "type")
+    list_select_related = ("user",)
+    search_terms = (
+        Term(r"int_\d+_[0-9a-f]+", "pk"),
+        Term(r"ak_\d+_[0-9a-f]+", "api_key"),
+        Term(USER_NAME, "user__username"),
+        Term(r".{2,100}", "name__icontains"),
+    )
+    search_help_text = "Name, integration id, API key, or the owner's user name"
+    moment, key_prefix = "created_at", "int"
+    export_fields = (
+        "id", "name", "user__username", "type", "status", "scopes", "usage_count", "last_used_at", "expires_at",
+        "created_at",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        return super().get_queryset(request).without_secrets().with_usage()  # type: ignore[no-any-return]
+
+    @admin.display(description="Owner")
+    def owner(self, integration: Integration) -> SafeString:
+        return marks.record_link(type(integration.user), integration.user_id, integration.user.get_username())
+
+    @admin.display(description="Type")
+    def kind(self, integration: Integration) -> str:
+        return integration.get_type_display()
+
+    @admin.display(description="Status")
+    def state(self, integration: Integration) -> SafeString:
+        return status_badge(integration)
+
+    @admin.display(description="Scopes")
+    def scope_words(self, integration: Integration) -> SafeString:
+        return marks.words(integration.scopes)
+
+    @admin.display(description="Calls")
+    def used(self, integration: Any) -> SafeString:
+        return marks.number(integration.calls)
+
+    @admin.display(description="Last call")
+    def last_used(self, integration: Any) -> SafeString:
+        return marks.when(integration.last_call)
+
+    @admin.display(description="Created")
+    def created(self, integration: Integration) -> SafeString:
+        return marks.when(integration.created_at)

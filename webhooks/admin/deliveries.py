@@ -1,0 +1,173 @@
+"""Deliveries and their attempts: what was sent where, what came back, and what happens next."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from config.lib.console import marks
+from config.lib.console.filters import OptionFilter
+from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.search import Term
+from webhooks.admin.tones import code_badge, delivery_badge, queue_state
+from webhooks.events import EventName
+from webhooks.models import Attempt, Delivery, DeliveryStatus, Webhook
+
+ENDED = (DeliveryStatus.DELIVERED, DeliveryStatus.FAILED)
+
+
+class StatusFilter(OptionFilter):
+    title, parameter_name = "status", "status"
+    options = tuple((value, label, models.Q(status=value)) for value, label in DeliveryStatus.choices)
+
+
+class EventFilter(OptionFilter):
+    title, parameter_name, bounded = "event", "event", True
+    options = tuple((name.value, name.value, models.Q(event=name.value)) for name in EventName)
+
+
+class QueueFilter(OptionFilter):
+    """Where unfinished deliveries are; all conditions but the last are answered by the queue's own index."""
+
+    title, parameter_name = "queue", "queue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("due", "Due now"), ("later", "Scheduled"), ("flight", "In flight"), ("held", "Held")]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        now = timezone.now()
+        waiting = queryset.filter(next_retry_at__isnull=False)
+        match self.value():
+            case "due":
+                return waiting.filter(next_retry_at__lte=now)
+            case "later":
+                return waiting.filter(next_retry_at__gt=now, lease__isnull=True)
+            case "flight":
+                return waiting.filter(lease__isnull=False)
+            case "held":
+                held = models.Q(status__in=[DeliveryStatus.PENDING, DeliveryStatus.RETRYING])
+                return queryset.filter(held, next_retry_at__isnull=True)
+        return queryset
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ConsoleAdmin):
+    explanation = (
+        "One event on its way to one endpoint, tried again on the endpoint's schedule until delivered or given up."
+    )
+    empty = "Nothing has been sent yet."
+    list_display = ("created", "what", "endpoint", "state", "code", "tries", "took", "next_try", "problem")
+    list_filter = (StatusFilter, QueueFilter, EventFilter)
+    list_select_related = ("webhook",)
+    search_terms = (
+        Term(r"del_\d+_[0-9a-f]+", "pk"),
+        Term(r"evt_\d+_[0-9a-f]+", "source_id"),
+        Term(r"wh_\d+_[0-9a-f]+", "webhook_id"),
+    )
+    search_help_text = "Delivery, event or webhook id"
+    moment, key_prefix = "created_at", "del"
+    export_fields = (
+        "id", "webhook_id", "webhook__url", "event", "source_id", "status", "attempts", "last_attempt_at",
+        "next_retry_at", "response_code", "duration_ms", "error", "created_at",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows.defer("payload", "response_body", *(f"webhook__{name}" for name in ("secret", "previous_secret")))  # type: ignore[no-any-return]
+
+    def get_ordering(self, request: HttpRequest) -> Sequence[str]:
+        # The two indexes that hold deliveries newest first: all of them by key, an endpoint's by its list.
+        return ("-created_at", "-pk") if "webhook__id__exact" in request.GET else ("-pk",)
+
+    @admin.display(description="Event")
+    def what(self, delivery: Delivery) -> SafeString:
+        return marks.code(delivery.event)
+
+    @admin.display(description="Endpoint")
+    def endpoint(self, delivery: Delivery) -> SafeString:
+        return marks.record_link(Webhook, delivery.webhook_id, marks.clipped(delivery.webhook.url, 44))
+
+    @admin.display(description="Status")
+    def state(self, delivery: Delivery) -> SafeString:
+        return delivery_badge(delivery)
+
+    @admin.display(description="Reply")
+    def code(self, delivery: Delivery) -> SafeString:
+        return code_badge(delivery.response_code) if delivery.attempts else marks.NOTHING
+
+    @admin.display(description="Attempts")
+    def tries(self, delivery: Delivery) -> SafeString:
+        return marks.number(delivery.attempts)
+
+    @admin.display(description="Took")
+    def took(self, delivery: Delivery) -> SafeString:
+        return marks.milliseconds(delivery.duration_ms)
+
+    @admin.display(description="Next try")
+    def next_try(self, delivery: Delivery) -> SafeString:
+        state = queue_state(delivery, timezone.now())
+        if state == "scheduled":
+            return marks.when(delivery.next_retry_at)
+        return format_html("<span>{}</span>", state) if state else marks.NOTHING
+
+    @admin.display(description="Error")
+    def problem(self, delivery: Delivery) -> SafeString:
+        return marks.clipped(delivery.error, 60)
+
+    @admin.display(description="Created")
+    def created(self, delivery: Delivery) -> SafeString:
+        return marks.when(delivery.created_at)
+
+
+class CodeFilter(OptionFilter):
+    title, parameter_name, bounded = "reply", "reply", True
+    options = (
+        ("2xx", "2xx: delivered", models.Q(response_code__range=(200, 299))),
+        ("3xx", "3xx: redirect, never followed", models.Q(response_code__range=(300, 399))),
+        ("4xx", "4xx", models.Q(response_code__range=(400, 499))),
+        ("5xx", "5xx", models.Q(response_code__range=(500, 599))),
+        ("none", "No reply", models.Q(response_code__isnull=True)),
+    )
+
+
+@admin.register(Attempt)
+class AttemptAdmin(ConsoleAdmin):
+    explanation = "Every request that was made, or refused before a connection was opened."
+    empty = "Nothing has been sent yet."
+    list_display = ("moment_of", "endpoint", "code", "took", "remote_ip", "problem")
+    list_filter = (CodeFilter,)
+    list_select_related = ("delivery__webhook",)
+    search_terms = (Term(r"del_\d+_[0-9a-f]+", "delivery_id"),)
+    search_help_text = "Delivery id"
+    moment = "at"
+    export_fields = ("id", "delivery_id", "at", "response_code", "duration_ms", "remote_ip", "error", "truncated")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        heavy = ("response_headers", "response_body", "delivery__payload", "delivery__response_body")
+        secrets = ("delivery__webhook__secret", "delivery__webhook__previous_secret")
+        return super().get_queryset(request).defer(*heavy, *secrets)  # type: ignore[no-any-return]
+
+    @admin.display(description="At")
+    def moment_of(self, attempt: Attempt) -> SafeString:
+        return marks.when(attempt.at)
+
+    @admin.display(description="Endpoint")
+    def endpoint(self, attempt: Attempt) -> SafeString:
+        return marks.record_link(Delivery, attempt.delivery_id, marks.clipped(attempt.delivery.webhook.url, 44))
+
+    @admin.display(description="Reply")
+    def code(self, attempt: Attempt) -> SafeString:
+        return code_badge(attempt.response_code)
+
+    @admin.display(description="Took")
+    def took(self, attempt: Attempt) -> SafeString:
+        return marks.milliseconds(attempt.duration_ms)
+
+    @admin.display(description="Error")
+    def problem(self, attempt: Attempt) -> SafeString:
+        return marks.clipped(attempt.error, 70)
