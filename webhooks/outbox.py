@@ -14,6 +14,7 @@ from django.utils import timezone
 from config.lib.exact_json import as_utc, dumps
 from config.lib.ids import new_ids, now_ms
 from webhooks import nudge
+from webhooks.models import Delivery, DeliveryStatus, Event, Webhook
 from webhooks.sql import execute
 
 
@@ -73,6 +74,18 @@ def publish_many(events: Sequence[NewEvent], *, now: datetime | None = None) -> 
     if deliveries and not any(function is nudge.ring for _, function, *_ in connection.run_on_commit):
         transaction.on_commit(nudge.ring, robust=True)
     return ids
+
+
+def publish_to(webhook: Webhook, name: str, data: Mapping[str, Any]) -> str:
+    """Record an event for one endpoint alone and return its delivery's id. It is not due: the caller sends it."""
+    now = timezone.now()
+    with transaction.atomic():
+        event = Event(user_id=webhook.user_id, name=name, data=data, created_at=now)
+        event.body = body(event.id, name, dumps(data), now)
+        event.save(force_insert=True)
+        delivery = Delivery(webhook=webhook, source=event, event=name, payload=data, status=DeliveryStatus.PENDING)
+        delivery.save(force_insert=True)
+    return delivery.id
 
 
 def body(event_id: str, name: str, data: bytes, moment: datetime) -> bytes:

@@ -247,6 +247,17 @@ def resume(webhook_id: str, *, now: datetime) -> None:
     execute(_RESUME, {"webhook_id": webhook_id, "now": now})
 
 
+_REORDER = """
+UPDATE webhook_deliveries SET lane = CASE WHEN %(ordered)s THEN 3 WHEN attempts = 0 THEN 0 ELSE 1 END
+WHERE webhook_id = %(webhook_id)s AND status IN ('pending', 'retrying')
+"""
+
+
+def reorder(webhook_id: str, *, ordered: bool) -> None:
+    """Let what waits for an endpoint go in strict order, or no longer."""
+    execute(_REORDER, {"webhook_id": webhook_id, "ordered": ordered})
+
+
 def is_due(now: datetime) -> bool:
     statement = """
         SELECT EXISTS (SELECT FROM webhook_deliveries d WHERE d.next_retry_at <= %(now)s
