@@ -101,6 +101,18 @@ def authenticate(claim: Claim, *, address: str, now: datetime) -> Integration:
     return known
 
 
+def authenticate_again(claim: Claim, *, address: str, now: datetime) -> Integration:
+    """As `authenticate`, for a connection that `claim` has opened and that lives on: its signature may grow old and
+    does not count as used twice. Raises Refused."""
+    integration, token = _find(claim.key) or _stand_in()
+    if not integration.pk or not same_text(claim.expected(decrypt(token)), claim.proof):
+        raise Refused("Wrong secret or signature", None)
+    reason = _standing_reason_to_refuse(integration, claim, address, now)
+    if reason:
+        raise Refused(reason, integration)
+    return integration
+
+
 def _find(key: str) -> tuple[Integration, str] | None:
     """One query: the integration, and the stored token of the secret that belongs to this of its keys."""
     text = "" if "\x00" in key else key  # PostgreSQL refuses NUL, which Basic can smuggle in
@@ -123,19 +135,26 @@ def _stand_in_token(_keys: tuple[str, ...]) -> str:
 
 def _reason_to_refuse(integration: Integration, claim: Claim, address: str, now: datetime) -> str | None:
     """Everything but the secret: in words for the owner, None where the key passes."""
-    signed, replaced = claim.signed, claim.key != integration.api_key
+    signed, reason = claim.signed, _standing_reason_to_refuse(integration, claim, address, now)
+    if reason or not signed:
+        return reason
+    if not is_timely(signed.timestamp, now.timestamp()):
+        return "Timestamp is too far off"
+    # Last, for it remembers the signature: one that is refused otherwise may be sent again.
+    return "Signature was used before" if _is_replay(integration, claim.proof) else None
+
+
+def _standing_reason_to_refuse(integration: Integration, claim: Claim, address: str, now: datetime) -> str | None:
+    """What may also come to refuse a key that has passed."""
     checks = (
         (integration.status != IntegrationStatus.ACTIVE, f"Integration is {integration.status}"),
         (not integration.user.is_active, "Its user is deactivated"),
         (integration.expires_at is not None and integration.expires_at <= now, "Key has expired"),
-        (replaced and not _in_grace(integration, now), "Key was replaced"),
+        (claim.key != integration.api_key and not _in_grace(integration, now), "Key was replaced"),
         (not _is_allowed(address, integration.allowed_networks), f"Address {address} is not in the allow-list"),
-        (integration.require_signature and not signed, "A signature is required"),
-        (signed is not None and not is_timely(signed.timestamp, now.timestamp()), "Timestamp is too far off"),
+        (integration.require_signature and not claim.signed, "A signature is required"),
     )
-    reason = next((reason for refuses, reason in checks if refuses), None)
-    # Last, for it remembers the signature: one that is refused otherwise may be sent again.
-    return reason or ("Signature was used before" if claim.signed and _is_replay(integration, claim.proof) else None)
+    return next((reason for refuses, reason in checks if refuses), None)
 
 
 def _in_grace(integration: Integration, now: datetime) -> bool:

@@ -19,15 +19,16 @@ from config.lib.errors import ApiError, TooLarge
 from config.lib.rate_limits import Verdict
 from config.lib.requests import client_address
 from integrations import throttles, usage
-from integrations.authentication import Claim, Refused, authenticate, claim_in
+from integrations.authentication import Refused, authenticate, authenticate_again, claim_in
 from integrations.caller import Caller, set_caller
 from integrations.models import Integration
 
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
+Authenticate = Callable[..., Integration]
 # Probes and documents are neither limited nor logged.
-_GATED = re.compile(r"/api/(?!(v1/)?(health|docs|openapi\.(yaml|json))$)")
+_GATED = re.compile(r"/ws/|/api/(?!(v1/)?(health|docs|openapi\.(yaml|json))$)")
 
 
 def api_gate(get_response: Handler) -> Handler:
@@ -47,21 +48,28 @@ def api_gate(get_response: Handler) -> Handler:
     return gate
 
 
-def identify(request: HttpRequest) -> Caller:
+def open_connection_gate(get_response: Handler) -> Handler:
+    """The gate of a connection that `api_gate` has let in: whether its credentials still pass. That is no further call
+    of the API, so it is neither limited nor logged."""
+
+    def gate(request: HttpRequest) -> HttpResponseBase:
+        set_caller(request, identify(request, authenticate_again))
+        return get_response(request)
+
+    return gate
+
+
+def identify(request: HttpRequest, judge: Authenticate = authenticate) -> Caller:
     """The caller by key, else by session. Refusals are kept for the view to answer, in the API's own error shape."""
     try:
         claim = claim_in(
             request.headers, method=str(request.method), target=request.get_full_path(), body=lambda: _body(request)
         )
         if claim is not None:
-            return Caller(integration=_authenticated(claim, request))
+            return Caller(integration=judge(claim, address=client_address(request), now=timezone.now()))
         return Caller(user_id=request.user.pk)
     except (ApiError, OperationalError) as error:
         return Caller(refusal=error)
-
-
-def _authenticated(claim: Claim, request: HttpRequest) -> Integration:
-    return authenticate(claim, address=client_address(request), now=timezone.now())
 
 
 def _body(request: HttpRequest) -> bytes:

@@ -138,6 +138,12 @@ def activate(*, integration: Integration, actor: User, address: str | None = Non
     return update(integration=integration, actor=actor, changes=changes, address=address)
 
 
+def forget_replaced(*, now: datetime) -> int:
+    """Erase the old key pairs whose grace is over; returns how many."""
+    over = Integration.objects.filter(previous_valid_until__lte=now)
+    return over.update(previous_api_key=None, previous_api_secret=None, previous_valid_until=None)
+
+
 def check_webhook_url(url: str | None) -> None:
     """Refuse what may never be called; may take a second for the name server, so not in a transaction."""
     if url is None:
@@ -192,6 +198,11 @@ def _checked_config(config: Mapping[str, Any], changes: Mapping[str, Any], templ
     if problems:
         raise InvalidConfig(problems)
     return result
+
+
+def keep_webhook_secret(*, integration_id: str, secret: str) -> None:
+    """The managed webhook's secret was rotated; called in that transaction."""
+    Integration.objects.filter(pk=integration_id).update(webhook_secret=secret, updated_at=timezone.now())
 
 
 def _check_number(user: User) -> None:

@@ -15,6 +15,7 @@ from config.lib.errors import Conflict, Forbidden, NotFound
 from config.lib.pages import NewestFirst
 from config.lib.requests import client_address
 from integrations import reports, services
+from integrations.documentation import TAGS
 from integrations.models import Integration, Template, UsageLog
 from integrations.permissions import ANY_KEY
 from integrations.serializers import (
@@ -35,8 +36,6 @@ from integrations.serializers import (
     WhoAmISerializer,
 )
 from webhooks import managed
-
-TAGS = ["integrations"]
 
 
 class IntegrationViews(GenericViewSet[Integration]):

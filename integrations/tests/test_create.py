@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
-from pytest_django.asserts import assertNumQueries
+from django.test.utils import CaptureQueriesContext
 
 from config.lib.audit import AuditEntry
 from integrations.credentials import is_api_key, is_api_secret
@@ -165,6 +165,12 @@ def test_needs_a_csrf_token_with_the_session(owner: User) -> None:
 
 
 def test_a_constant_number_of_queries(as_owner: Client, owner: User) -> None:
-    an_integration(owner)
-    with assertNumQueries(9):
-        create(as_owner)
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            create(as_owner)
+        return len(captured)
+
+    few = queries()
+    for _ in range(10):
+        an_integration(owner)
+    assert queries() == few <= 12
