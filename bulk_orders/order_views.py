@@ -14,6 +14,7 @@ from bulk_orders.callers import integration_of, user_of
 from bulk_orders.filters import submitted_between, with_status
 from bulk_orders.idempotency import once
 from bulk_orders.models import Order, OrderQuerySet, PaymentStatus
+from bulk_orders.pages import BySubmission
 from bulk_orders.serializers import (
     OrderReplySerializer,
     OrderSerializer,
@@ -26,15 +27,10 @@ from bulk_orders.serializers import (
 )
 from bulk_orders.states import Status
 from config.lib.errors import Forbidden, NotFound
-from config.lib.pages import NewestFirst
 from config.lib.requests import client_address
 
 CHECK = "bulk_orders.authorize_order"
 MAX_ID = 2**31 - 1
-
-
-class BySubmission(NewestFirst):
-    moment = "submitted_at"
 
 
 class Orders(viewsets.GenericViewSet[Order]):

@@ -68,7 +68,7 @@ def process_next_chunk(batch_id: str) -> bool:
     """Carry out one chunk of the batch; False when none is left that nobody else has in hand."""
     with transaction.atomic():
         batch = Batch.objects.filter(pk=batch_id).first()
-        chunk = _claim(batch) if batch else None
+        chunk = _claim(batch, in_order=batch.stop_on_error) if batch else None
         if batch and chunk:
             _carry_out(batch, chunk)
     return chunk is not None
@@ -76,14 +76,14 @@ def process_next_chunk(batch_id: str) -> bool:
 
 def process_at_once(batch: Batch, *, skip: bool = False) -> None:
     """Carry out, in the caller's transaction, every chunk that nobody has in hand; with `skip`, as rows not wanted."""
-    while chunk := _claim(batch):
+    while chunk := _claim(batch, in_order=False):
         _carry_out(batch, chunk, skip=skip)
 
 
-def _claim(batch: Batch) -> tuple[int, int] | None:
-    """Id and length of the next chunk, locked. A batch that stops on error goes in order, one worker at a time."""
+def _claim(batch: Batch, *, in_order: bool) -> tuple[int, int] | None:
+    """Id and length of the next chunk, locked; `in_order` only the first will do, so one worker at a time."""
     chunks = Chunk.objects.filter(batch=batch).order_by("first_index")
-    if batch.stop_on_error:
+    if in_order:
         chunks = Chunk.objects.filter(pk__in=chunks.values("pk")[:1])
     length = Func(F("rows"), function="jsonb_array_length", output_field=IntegerField())
     return chunks.annotate(length=length).values_list("pk", "length").select_for_update(skip_locked=True).first()

@@ -1,16 +1,18 @@
 """`/api/bulk-orders`: the door of bulk submissions, and what became of them."""
 
+from collections.abc import Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.http import HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from bulk_orders import intake
-from bulk_orders.callers import user_of
+from bulk_orders import batches, downloads, intake, uploads, waiting
+from bulk_orders.callers import identity_of, user_of
 from bulk_orders.filters import with_status
 from bulk_orders.idempotency import once
 from bulk_orders.models import Batch, BatchQuerySet, BatchStatus
@@ -18,8 +20,11 @@ from bulk_orders.serializers import (
     BatchDetailSerializer,
     BatchSerializer,
     BulkRequestSerializer,
+    ResultSerializer,
     SubmittedSerializer,
+    UploadSerializer,
 )
+from bulk_orders.verdicts import Outcome
 from config.lib.camel import RowTolerantJsonParser
 from config.lib.errors import NotFound
 from config.lib.requests import client_address
@@ -32,6 +37,12 @@ class BulkOrders(viewsets.GenericViewSet[Batch]):
         "create": "bulk_orders:write",
         "list": "bulk_orders:read",
         "retrieve": "bulk_orders:read",
+        "results": "bulk_orders:read",
+        "failed_rows": "bulk_orders:read",
+        "template": "bulk_orders:read",
+        "upload": "bulk_orders:write",
+        "cancel": "bulk_orders:write",
+        "retry": "bulk_orders:write",
     }
     parser_classes = (RowTolerantJsonParser,)
     serializer_class = BatchSerializer
@@ -49,7 +60,10 @@ class BulkOrders(viewsets.GenericViewSet[Batch]):
     @extend_schema(request=BulkRequestSerializer, responses={202: SubmittedSerializer}, tags=["bulk orders"])
     def create(self, request: Request) -> HttpResponseBase:
         """Submit orders. Every row is judged at once; orders are made in the background."""
-        return once(request, lambda: accepted(request, _submit(request)))
+        body: Any = request.data if isinstance(request.data, dict) else {}
+        rows = body["orders"] if isinstance(body.get("orders"), list) else []
+        work = partial(_submit, request, rows, body.get("options"), settings.BULK_ORDERS_MAX)
+        return once(request, lambda: accepted(request, work()))
 
     @extend_schema(responses=BatchSerializer(many=True), tags=["bulk orders"])
     def list(self, request: Request) -> Response:
@@ -59,20 +73,65 @@ class BulkOrders(viewsets.GenericViewSet[Batch]):
 
     @extend_schema(responses=BatchDetailSerializer, tags=["bulk orders"])
     def retrieve(self, request: Request, batch_id: str) -> Response:
-        """One batch, its counters, and the first hundred orders and errors."""
-        return Response(BatchDetailSerializer(self.get_batch()).data)
+        """One batch, its counters, and the first hundred orders and errors; `?wait=` seconds for it to move."""
+        batch, seconds = self.get_batch(), waiting.seconds_of(request.query_params.get("wait"))
+        waiting.wait_for_change(batch, seconds=seconds, caller=identity_of(request))
+        return Response(BatchDetailSerializer(batch).data)
+
+    @extend_schema(responses=ResultSerializer(many=True), tags=["bulk orders"])
+    def results(self, request: Request, batch_id: str) -> Response:
+        """What became of every row, in the rows' order."""
+        rows: Any = with_status(self.get_batch().results.all(), request, [*Outcome])
+        return self.get_paginated_response(ResultSerializer(self.paginate_queryset(rows), many=True).data)
+
+    @extend_schema(responses={(200, "text/csv"): str}, tags=["bulk orders"])
+    def failed_rows(self, request: Request, batch_id: str) -> HttpResponseBase:
+        """The failed rows as a sheet that can be corrected and uploaded, each with its error."""
+        lines = downloads.failed_rows(self.get_batch())
+        return _attachment(
+            StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8"), f"{batch_id}-failed.csv"
+        )
+
+    @extend_schema(responses={(200, "application/octet-stream"): bytes}, tags=["bulk orders"])
+    def template(self, request: Request, extension: str) -> HttpResponseBase:
+        """An empty sheet with all columns."""
+        make, content_type = downloads.TEMPLATES[extension]
+        return _attachment(HttpResponse(make(), content_type=content_type), f"template.{extension}")
+
+    @extend_schema(
+        request={"multipart/form-data": UploadSerializer}, responses={202: SubmittedSerializer}, tags=["bulk orders"]
+    )
+    def upload(self, request: Request) -> HttpResponseBase:
+        """Submit a file of orders: CSV, JSONL or XLSX."""
+        file, options = uploads.file_of(request.data), uploads.options_of(request.data)
+        rows, limit = partial(uploads.rows_of, file), settings.BULK_UPLOAD_MAX_ORDERS
+        body = [uploads.digest(file), options]
+        return once(request, lambda: accepted(request, _submit(request, rows(), options, limit)), body=body)
+
+    @extend_schema(request=None, responses=BatchDetailSerializer, tags=["bulk orders"])
+    def cancel(self, request: Request, batch_id: str) -> Response:
+        """Skip what has not been processed yet."""
+        return Response(BatchDetailSerializer(batches.cancel(batch_id=self.get_batch().pk)).data)
+
+    @extend_schema(request=None, responses={202: BatchDetailSerializer}, tags=["bulk orders"])
+    def retry(self, request: Request, batch_id: str) -> Response:
+        """Run the failed rows again."""
+        return Response(BatchDetailSerializer(batches.retry(batch_id=self.get_batch().pk)).data, status=202)
 
 
-def _submit(request: Request) -> intake.Submission:
-    body: Any = request.data if isinstance(request.data, dict) else {}
-    rows = body.get("orders")
+def _submit(request: Request, rows: Iterable[Any], options: Any, limit: int) -> intake.Submission:
     return intake.submit(
         user_id=user_of(request).pk,
-        rows=rows if isinstance(rows, list) else [],
-        limit=settings.BULK_ORDERS_MAX,
-        options=intake.Options.read(body.get("options")),
+        rows=rows,
+        limit=limit,
+        options=intake.Options.read(options),
         address=client_address(request),
     )
+
+
+def _attachment(reply: HttpResponseBase, name: str) -> HttpResponseBase:
+    reply["Content-Disposition"] = f'attachment; filename="{name}"'
+    return reply
 
 
 def accepted(request: Request, submission: intake.Submission) -> Response:

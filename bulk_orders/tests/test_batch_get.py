@@ -60,4 +60,4 @@ def test_strangers_and_keys_without_scope_see_nothing(api: APIClient, owner: Use
 
 def test_a_body_on_get_is_ignored(api: APIClient) -> None:
     path = f"{BATCHES}/{submit(api, order_form())}"
-    assert api.generic("GET", path, b"{nonsense", content_type="application/json").status_code == 200
+    assert api.generic("GET", path, "{nonsense", content_type="application/json").status_code == 200

@@ -143,9 +143,9 @@ def test_rows_of_wrong_types_fail_alone(api: APIClient, row: Any) -> None:
 def test_text_that_cannot_be_stored_is_its_rows_error(api: APIClient, text: str) -> None:
     good = '{"cartItems": [], "note": "x"}'
     body = f'{{"orders": [{good.replace("x", text)}, {{"note": "{text}", "clientRef": "{text}"}}, "{text}"]}}'
-    reply = api.generic("POST", BATCHES, body.encode(), content_type="application/json")
+    reply = post(api, BATCHES, body.encode())
     assert reply.status_code == 202
-    batch = work(reply.json()["batchId"])  # type: ignore[attr-defined]  # the test client's reply
+    batch = work(reply.json()["batchId"])
     assert (batch.status, batch.failed) == ("failed", 3)
     assert [result.order_data for result in Result.objects.all()] == [None] * 3
 
@@ -184,14 +184,14 @@ def test_bad_options_are_refused(api: APIClient, options: Any) -> None:
     "body", [b"", b"{", b'{"orders": [NaN]}', b"\xff", b'{"orders": ' + b"[" * 40 + b"]" * 40 + b"}"]
 )
 def test_malformed_json_is_refused(api: APIClient, body: bytes) -> None:
-    reply = api.generic("POST", BATCHES, body, content_type="application/json")
+    reply = post(api, BATCHES, body)
     assert reply.status_code == 400
     assert nothing_happened()
 
 
 def test_duplicate_keys_count_once_and_the_last_wins(api: APIClient) -> None:
     body = b'{"orders": [], "orders": [{}]}'
-    assert api.generic("POST", BATCHES, body, content_type="application/json").status_code == 202
+    assert post(api, BATCHES, body).status_code == 202
 
 
 def test_long_texts_pass_up_to_the_bodys_limit(api: APIClient) -> None:

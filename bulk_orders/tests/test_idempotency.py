@@ -49,7 +49,7 @@ def test_the_versioned_route_is_the_same_request(api: APIClient) -> None:
 
 def test_spaces_and_order_of_keys_make_no_other_body_but_a_number_is_not_its_text(api: APIClient) -> None:
     def raw(text: bytes) -> Any:
-        return api.generic("POST", BATCHES, text, content_type="application/json", HTTP_IDEMPOTENCY_KEY="k")
+        return post(api, BATCHES, text, idempotency_key="k")
 
     assert raw(b'{"orders":[{"a":1.50,"b":2}]}').status_code == 202
     assert raw(b'{ "orders": [ {"b": 2, "a": 1.50} ] }').status_code == 202

@@ -32,7 +32,7 @@ def test_an_order_awaits_approval_and_is_told(api: APIClient, owner: User, path:
 def test_figures_are_echoed_with_their_digits(api: APIClient) -> None:
     body = b'{"cartItems":[{"schemeName":"A","transactionType":"Purchase","amount":5000.50}],"optOutOfNomination":true,'
     body += b'"transactionMode":{"mode":"Online"},"big":123456789012345678901234567890,"small":0.10}'
-    reply = api.generic("POST", ORDERS, body, content_type="application/json")
+    reply = post(api, ORDERS, body)
     assert reply.status_code == 201
     for text in (b'"amount":5000.50', b'"big":123456789012345678901234567890', b'"small":0.10'):
         assert text in reply.content
@@ -57,7 +57,7 @@ def test_an_order_is_an_object(api: APIClient, form: Any) -> None:
 
 def test_text_that_cannot_be_stored_is_refused(api: APIClient) -> None:
     for text in ("\\u0000", "\\ud800"):
-        reply = api.generic("POST", ORDERS, f'{{"note": "{text}"}}'.encode(), content_type="application/json")
+        reply = post(api, ORDERS, f'{{"note": "{text}"}}'.encode())
         assert (reply.status_code, reply.json()["code"]) == (400, "invalid_text")
     assert not Order.objects.exists()
 

@@ -35,10 +35,10 @@ class NewestFirst(BasePagination):
         self.offset = _whole(request, "offset", 0, least=0)
         if self.offset > MAX_OFFSET:
             raise BadRequest(f"offset may be at most {MAX_OFFSET}; follow the Link header", code="offset_too_large")
-        rows = queryset.order_by(f"-{self.moment}", "-pk")
+        rows = self.ordered(queryset)
         cursor = request.query_params.get("cursor")
         if cursor:
-            rows = rows.filter(self._after(cursor))
+            rows = rows.filter(self.after(cursor))
         # One row more than asked tells whether there is a next page, without a second query.
         page = list(rows[self.offset : self.offset + self.limit + 1])
         self.has_next, self.page = len(page) > self.limit, page[: self.limit]
@@ -51,7 +51,14 @@ class NewestFirst(BasePagination):
             headers["Link"] = ", ".join(links)
         return Response(data, headers=headers)
 
-    def _after(self, cursor: str) -> Q:
+    def ordered(self, queryset: Any) -> Any:
+        return queryset.order_by(f"-{self.moment}", "-pk")
+
+    def position(self, row: Any) -> str:
+        """The cursor that goes on after `row`."""
+        return _sealed(getattr(row, self.moment), row.pk)
+
+    def after(self, cursor: str) -> Q:
         moment, key = _opened(cursor)
         return Q(**{f"{self.moment}__lt": moment}) | Q(**{self.moment: moment, "pk__lt": key})
 
@@ -60,8 +67,7 @@ class NewestFirst(BasePagination):
             return None
         if self.offset + self.limit <= MAX_OFFSET and "cursor" not in self.request.query_params:
             return self._url(limit=self.limit, offset=self.offset + self.limit)
-        last = self.page[-1]
-        return self._url(limit=self.limit, offset=None, cursor=_sealed(getattr(last, self.moment), last.pk))
+        return self._url(limit=self.limit, offset=None, cursor=self.position(self.page[-1]))
 
     def _previous(self) -> str | None:
         if not self.offset:

@@ -1,0 +1,82 @@
+import csv
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from bulk_orders.tests.calls import BATCHES, api_of, key_of, submit, work
+from bulk_orders.tests.forms import cart_item, order_form
+from bulk_orders.tests.test_batch_upload import upload
+
+BAD = order_form(cartItems=[])
+pytestmark = pytest.mark.django_db
+
+
+def results(client: APIClient, batch_id: str, **query: Any) -> Any:
+    return client.get(f"{BATCHES}/{batch_id}/results", query)
+
+
+def lines(client: APIClient, batch_id: str) -> list[dict[str, str]]:
+    reply = client.get(f"{BATCHES}/{batch_id}/results.csv")
+    assert reply["Content-Type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(b"".join(reply.streaming_content).decode().splitlines()))  # type: ignore[attr-defined]
+
+
+def test_results_tell_of_every_row_in_its_order(api: APIClient) -> None:
+    batch = work(submit(api, BAD, order_form(clientRef="A"), stopOnError=False))
+    failed, good = results(api, batch.pk).json()
+    assert (failed["index"], failed["success"], failed["status"]) == (0, False, "failed")
+    assert (failed["orderId"], failed["error"], failed["code"]) == (None, "Cart items are required", "required")
+    assert (good["index"], good["clientRef"], good["success"], good["error"]) == (1, "A", True, None)
+    assert good["modelOrderId"].startswith("MO-")
+
+
+def test_results_are_filtered_by_status(api: APIClient) -> None:
+    batch = work(submit(api, order_form(), BAD, order_form(), stopOnError=True))
+    for status, indexes in {"succeeded": [0], "failed": [1], "skipped": [2]}.items():
+        assert [row["index"] for row in results(api, batch.pk, status=status).json()] == indexes
+    assert results(api, batch.pk, status="lost").status_code == 400
+
+
+def test_results_are_paged_by_offset_and_by_cursor(api: APIClient) -> None:
+    batch = work(submit(api, *[order_form()] * 5))
+    reply = results(api, batch.pk, limit=2, offset=2)
+    assert [row["index"] for row in reply.json()] == [2, 3]
+    assert reply["X-Total-Count"] == "5"
+    assert 'rel="next"' in reply["Link"]
+    assert [row["index"] for row in results(api, batch.pk, limit=2, cursor="1").json()] == [2, 3]
+    assert results(api, batch.pk, cursor="x").status_code == 400
+
+
+def test_a_validated_batch_has_results_but_no_orders(api: APIClient) -> None:
+    batch_id = submit(api, order_form(), BAD, validateOnly=True)
+    good, failed = results(api, batch_id).json()
+    assert (good["success"], good["orderId"], good["modelOrderId"]) == (True, None, None)
+    assert failed["error"] == "Cart items are required"
+
+
+def test_failed_rows_come_back_in_the_upload_format(api: APIClient) -> None:
+    bad = order_form(cartItems=[cart_item(amount=-5, schemeName="=SUM(A1)")], clientRef="+A")
+    batch = work(submit(api, order_form(), bad, None))
+    first, second = lines(api, batch.pk)
+    assert (first["index"], first["error"]) == ("1", "Item 1: Amount must be greater than 0")
+    assert (first["clientRef"], first["amount"], first["schemeName"]) == ("'+A", "'-5", "'=SUM(A1)")
+    assert (second["index"], second["error"]) == ("2", "Order must be an object")
+
+
+def test_corrected_rows_can_be_uploaded_again(api: APIClient) -> None:
+    batch = work(submit(api, order_form(cartItems=[cart_item(amount=0)])))
+    text = b"".join(api.get(f"{BATCHES}/{batch.pk}/results.csv").streaming_content)  # type: ignore[attr-defined]
+    corrected = text.replace(b",Purchase,0,", b",Purchase,10,")
+    assert corrected != text
+    assert upload(api, corrected).json()["summary"] == {"total": 1, "submitted": 1, "failed": 0, "errors": []}
+
+
+@pytest.mark.parametrize("name", ["results", "results.csv"])
+def test_results_belong_to_the_submitter(api: APIClient, owner: User, outsider: User, name: str) -> None:
+    path = f"{BATCHES}/{work(submit(api, BAD)).pk}/{name}"
+    assert api_of(outsider).get(path).status_code == 404
+    assert APIClient().get(path).status_code == 401
+    assert key_of(owner, "orders:write").get(path).status_code == 403
+    assert key_of(owner, "bulk_orders:read").get(path).status_code == 200

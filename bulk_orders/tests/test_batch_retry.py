@@ -1,0 +1,103 @@
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from bulk_orders.models import Batch, Chunk, Order, Result
+from bulk_orders.tests.calls import BATCHES, api_of, events, key_of, post, submit, work
+from bulk_orders.tests.forms import order_form
+
+BAD = order_form(cartItems=[])
+pytestmark = pytest.mark.django_db
+
+
+def retry(client: APIClient, batch_id: str) -> Any:
+    return post(client, f"{BATCHES}/{batch_id}/retry", {})
+
+
+def mend(index: int, **changes: Any) -> None:
+    """As if the rule that failed the row had been changed since."""
+    Result.objects.filter(order_index=index).update(order_data=order_form(**changes))
+
+
+def test_failed_rows_go_back_and_earlier_verdicts_stay_readable(api: APIClient) -> None:
+    batch = work(submit(api, order_form(), BAD, BAD))
+    reply = retry(api, batch.pk)
+    assert reply.status_code == 202
+    body = reply.json()
+    assert (body["status"], body["processed"], body["failed"], body["succeeded"]) == ("processing", 1, 0, 1)
+    assert (body["completedAt"], body["run"]) == (None, 2)
+    rows = api.get(f"{BATCHES}/{batch.pk}/results").json()
+    assert [row["status"] for row in rows] == ["succeeded", "failed", "failed"]
+
+
+def test_a_row_that_passes_now_becomes_an_order(api: APIClient, owner: User) -> None:
+    batch = work(submit(api, order_form(), BAD, BAD))
+    mend(1)
+    retry(api, batch.pk)
+    batch = work(batch.pk)
+    assert (batch.status, batch.succeeded, batch.failed, batch.processed) == ("partial", 2, 1, 3)
+    assert batch.completed_at is not None
+    assert Order.objects.count() == 2
+    row = Result.objects.get(order_index=1)
+    assert (row.status, row.run, row.order_data) == ("succeeded", 2, None)
+    assert row.earlier == [{"run": 1, "error": "Cart items are required"}]
+    ends = [data for name, data in events(owner) if name == "bulk_order.completed"]
+    assert [(end["run"], end["failed"]) for end in ends] == [(1, 2), (2, 1)]
+
+
+def test_rows_that_fail_again_keep_their_problems(api: APIClient) -> None:
+    rows = [order_form(clientRef="A"), order_form(clientRef="A"), None]
+    batch = work(submit(api, *rows))
+    for run in (2, 3):
+        assert retry(api, batch.pk).json()["run"] == run
+        batch = work(batch.pk)
+        assert (batch.succeeded, batch.failed) == (1, 2)
+    errors = [row.error for row in Result.objects.order_by("order_index")]
+    assert errors == [None, "Duplicate clientRef", "Order must be an object"]
+    assert Order.objects.count() == 1
+
+
+def test_text_that_could_not_be_stored_fails_again(api: APIClient) -> None:
+    reply = post(api, BATCHES, b'{"orders": [{"note": "\\u0000"}]}')
+    batch = work(reply.json()["batchId"])
+    retry(api, batch.pk)
+    assert work(batch.pk).failed == 1
+    assert "cannot be stored" in (Result.objects.get().error or "")
+
+
+def test_the_day_of_judgement_is_the_first(api: APIClient) -> None:
+    batch = work(submit(api, BAD))
+    Batch.objects.update(judged_on="2008-01-01")
+    minor = order_form()["nominees"][0] | {"dateOfBirth": "1990-02-01"}
+    mend(0, nominees=[minor])
+    retry(api, batch.pk)
+    work(batch.pk)
+    assert Result.objects.get().error == "Nominee 1: Guardian details are required for a minor"
+
+
+def test_a_batch_that_stopped_keeps_its_skipped_rows(api: APIClient) -> None:
+    batch = work(submit(api, order_form(), BAD, order_form(), stopOnError=True))
+    mend(1)
+    retry(api, batch.pk)
+    batch = work(batch.pk)
+    assert (batch.status, batch.succeeded, batch.failed, batch.skipped) == ("partial", 2, 0, 1)
+
+
+def test_nothing_failed_or_still_running_is_refused(api: APIClient) -> None:
+    running, good = submit(api, BAD), work(submit(api, order_form()))
+    validated = submit(api, BAD, validateOnly=True)
+    for batch_id in (running, good.pk, validated):
+        reply = retry(api, batch_id)
+        assert (reply.status_code, reply.json()["code"]) == (409, "invalid_transition")
+    assert Chunk.objects.count() == 1
+
+
+def test_only_the_submitter_retries(api: APIClient, owner: User, outsider: User) -> None:
+    batch = work(submit(api, BAD))
+    assert retry(api_of(outsider), batch.pk).status_code == 404
+    assert retry(APIClient(), batch.pk).status_code == 401
+    assert retry(key_of(owner, "bulk_orders:read"), batch.pk).status_code == 403
+    assert not Chunk.objects.exists()
+    assert retry(key_of(owner, "bulk_orders:write"), batch.pk).status_code == 202

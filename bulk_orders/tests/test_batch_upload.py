@@ -1,0 +1,188 @@
+import csv
+import io
+import json
+import zipfile
+from datetime import date
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from openpyxl import Workbook, load_workbook
+from rest_framework.test import APIClient
+
+from bulk_orders import uploads
+from bulk_orders.models import Batch, Chunk, Order
+from bulk_orders.sheets import COLUMNS
+from bulk_orders.tests.calls import BATCHES, key_of, work
+from bulk_orders.tests.forms import order_form
+
+UPLOAD = f"{BATCHES}/upload"
+LINE = {
+    "clientRef": "A-1",
+    "schemeName": "Value Fund",
+    "transactionType": "Purchase",
+    "amount": "500.50",
+    "mode": "Online",
+    "optOutOfNomination": "true",
+}
+pytestmark = pytest.mark.django_db
+
+
+def sheet(*lines: dict[str, str]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=[*{name: None for line in lines for name in line}])
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue().encode()
+
+
+def workbook(*rows: list[Any]) -> bytes:
+    book, target = Workbook(), io.BytesIO()
+    for row in rows:
+        book.worksheets[0].append(row)
+    book.save(target)
+    return target.getvalue()
+
+
+def upload(client: APIClient, content: bytes, name: str = "orders.csv", **fields: Any) -> Any:
+    headers: Any = {f"HTTP_{key.upper()}": fields.pop(key) for key in [*fields] if key == "idempotency_key"}
+    data = {"file": SimpleUploadedFile(name, content), **fields}
+    return client.post(UPLOAD, data, format="multipart", **headers)
+
+
+def refused(reply: Any, text: str) -> bool:
+    assert reply.status_code == 400, reply.content
+    assert text in reply.json()["message"], reply.json()
+    return not Batch.objects.exists() and not Chunk.objects.exists()
+
+
+def test_a_csv_is_taken_in_like_any_submission(api: APIClient) -> None:
+    reply = upload(api, sheet(LINE, LINE, LINE | {"clientRef": "B", "amount": "0"}))
+    assert reply.status_code == 202
+    body = reply.json()
+    assert body["message"] == "Bulk order submitted for processing"
+    assert [(error["index"], error["error"]) for error in body["summary"]["errors"]] == [
+        (1, "Duplicate clientRef"),
+        (2, "Item 1: Amount must be greater than 0"),
+    ]
+    assert reply["Location"] == f"{BATCHES}/{body['batchId']}"
+    assert work(body["batchId"]).succeeded == 1
+    assert Order.objects.get().order_form_data["cartItems"][0]["amount"] == "500.50"
+
+
+def test_a_jsonl_holds_a_form_a_line(api: APIClient) -> None:
+    lines = [json.dumps(order_form(cartItems=[])).encode(), b"", b"null", b'{"note": "\\u0000"}']
+    reply = upload(api, b"\n".join(lines), "orders.jsonl")
+    assert [error["index"] for error in reply.json()["summary"]["errors"]] == [0, 1, 2]
+
+
+def test_a_workbook_is_read_with_its_figures_and_days(api: APIClient) -> None:
+    header = [*LINE, "nominee1Percentage", "nominee1Pan", "nominee1DateOfBirth", "error"]
+    row = ["A", "Value Fund", "Purchase", 500.5, "Online", False, 100, "ABCDE1234F", date(1990, 4, 1), "was wrong"]
+    reply = upload(api, workbook(header, row, [None] * 10), "orders.xlsx")
+    assert reply.json()["summary"] == {"total": 1, "submitted": 1, "failed": 0, "errors": []}
+    work(reply.json()["batchId"])
+    form = Order.objects.get().order_form_data
+    assert form["cartItems"][0]["amount"] == "500.5"
+    assert form["nominees"][0]["dateOfBirth"] == "1990-04-01"
+
+
+def test_options_come_as_json(api: APIClient) -> None:
+    reply = upload(api, sheet(LINE), options='{"validateOnly": true}')
+    assert reply.json()["message"] == "Orders validated successfully"
+    assert Batch.objects.get().completed_at
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize("options", ["{", "[]", '{"stopOnError": 1}', "5"])
+def test_bad_options_are_refused(api: APIClient, options: str) -> None:
+    assert refused(upload(api, sheet(LINE), options=options), "Invalid bulk order request: options")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "told"),
+    [
+        (b"clientRef,Amount,\nA,5,", "a.csv", "Line 1: Unknown columns: Amount, (blank)"),
+        (b"amount,amount\n1,2", "a.csv", "Line 1: Columns given twice: amount"),
+        (b"clientRef,amount\nA,5\nB,6,7", "a.csv", "Line 3: has more cells than the 2 columns"),
+        (b'clientRef\nA\n"B', "a.csv", "Line 3: unexpected end of data"),
+        (b"clientRef\nA\n\xff\xfe", "a.csv", "Line 3: not UTF-8 text"),
+        (b"clientRef\n" + b"x" * 200_000, "a.csv", "field larger than field limit"),
+        (b'{"a": 1}\n{oops}', "a.jsonl", "Line 2: Expecting property name"),
+        (b"[" * 50 + b"]" * 50, "a.jsonl", "Line 1: JSON is nested deeper"),
+        (b'{"a": NaN}', "a.jsonl", "Line 1: NaN is not JSON"),
+        (b"\xff", "a.jsonl", "Line 1: not UTF-8 text"),
+        (b"clientRef\nA", "a.txt", "The file must be one of .csv, .jsonl, .xlsx"),
+        (b"clientRef\nA", "a.xlsx", "The content is not that of a .xlsx file"),
+        (b"PK\x03\x04 is no sheet", "a.csv", "The content is not that of a .csv file"),
+        (b"PK\x03\x04 is no sheet", "a.xlsx", "Not a workbook"),
+        (b"", "a.csv", "Orders array is required"),
+        (b"clientRef\n\n", "a.csv", "Orders array is required"),
+    ],
+)
+def test_a_file_that_cannot_be_parsed_is_refused_with_line_and_reason(
+    api: APIClient, content: bytes, name: str, told: str
+) -> None:
+    assert refused(upload(api, content, name), told)
+
+
+def test_a_zip_that_is_no_workbook_is_refused(api: APIClient) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    assert refused(upload(api, target.getvalue(), "a.xlsx"), "Not a workbook")
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MAX_UNPACKED_BYTES", 1000)
+    assert upload(api, workbook([*LINE]), "a.xlsx").status_code == 413
+    assert not Batch.objects.exists()
+
+
+def test_a_long_jsonl_line_is_refused(api: APIClient) -> None:
+    assert refused(upload(api, b'"' + b"x" * uploads.MAX_LINE_BYTES + b'"', "a.jsonl"), "Line 1: longer than")
+
+
+def test_uploads_are_bounded_in_size_and_rows(api: APIClient, settings: Any) -> None:
+    settings.BULK_UPLOAD_MAX_ORDERS = 2
+    reply = upload(api, sheet(LINE, LINE, LINE))
+    assert refused(reply, "Too many orders")
+    assert reply.json()["errors"] == ["Maximum 2 orders per batch"]
+    settings.MAX_UPLOAD_BYTES = 100
+    assert upload(api, sheet(LINE, LINE)).status_code == 413
+
+
+def test_a_file_is_needed(api: APIClient) -> None:
+    assert refused(api.post(UPLOAD, {"file": "text"}, format="multipart"), "must hold a file")
+    assert api.post(UPLOAD, b"{}", content_type="application/json").status_code == 415
+
+
+def test_the_same_file_under_the_same_key_is_one_batch(api: APIClient) -> None:
+    first, second = (upload(api, sheet(LINE), idempotency_key="k") for _ in range(2))
+    assert second["Idempotent-Replayed"] == "true"
+    assert first.json() == second.json()
+    assert upload(api, sheet(LINE, LINE), idempotency_key="k").status_code == 422
+    assert Batch.objects.count() == 1
+
+
+def test_strangers_and_keys_without_the_scope_are_refused(owner: User) -> None:
+    assert upload(APIClient(), sheet(LINE)).status_code == 401
+    assert upload(key_of(owner, "bulk_orders:read"), sheet(LINE)).status_code == 403
+    assert not Batch.objects.exists()
+    assert upload(key_of(owner, "bulk_orders:write"), sheet(LINE)).status_code == 202
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/csv"])
+def test_templates_hold_every_column(api: APIClient, accept: str) -> None:
+    reply = api.get(f"{BATCHES}/template.csv", HTTP_ACCEPT=accept)
+    assert reply.content.decode().strip().split(",") == [*COLUMNS]
+    reply = api.get(f"{BATCHES}/template.xlsx", HTTP_ACCEPT=accept)
+    (row,) = load_workbook(io.BytesIO(reply.content)).worksheets[0].values
+    assert row == COLUMNS
+
+
+def test_a_template_with_lines_filled_in_is_accepted(api: APIClient) -> None:
+    template = api.get(f"{BATCHES}/template.csv").content
+    line = ",".join(LINE.get(name, "") for name in COLUMNS)
+    assert upload(api, b"\xef\xbb\xbf" + template + line.encode()).json()["summary"]["submitted"] == 1

@@ -1,0 +1,148 @@
+"""Files of orders, read row by row: CSV, JSONL and XLSX. What cannot be parsed is told with its line and reason."""
+
+import csv
+import hashlib
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePath
+from typing import IO, Any, Final, TypeAlias
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from openpyxl import load_workbook
+from rest_framework.parsers import MultiPartParser
+
+from bulk_orders.sheets import InvalidHeader, checked_header, form_of, text_of
+from config.lib import exact_json
+from config.lib.errors import BadRequest, TooLarge
+
+MAX_LINE_BYTES: Final = 1024 * 1024
+MAX_COLUMNS: Final = 200
+# What a workbook may unpack to; a hundred thousand full lines need a third of it.
+MAX_UNPACKED_BYTES: Final = 512 * 1024 * 1024
+ZIP_SIGNATURE: Final = b"PK\x03\x04"
+
+
+Upload: TypeAlias = "UploadedFile[Any]"
+
+
+class UnreadableFile(BadRequest):
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        message = f"Line {line}: {reason}" if line else reason
+        details = [{"path": f"/file/{line}" if line else "/file", "code": "unreadable_file", "message": reason}]
+        super().__init__(message, code="unreadable_file", details=details)
+
+
+class UploadParser(MultiPartParser):
+    """Multipart bodies up to `settings.MAX_UPLOAD_BYTES`; files go to disk, not into memory."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        length = int(parser_context["request"].META.get("CONTENT_LENGTH") or 0)
+        if length > settings.MAX_UPLOAD_BYTES:
+            raise TooLarge(f"Upload exceeds {settings.MAX_UPLOAD_BYTES} bytes", code="upload_too_large")
+        return super().parse(stream, media_type, parser_context)
+
+
+def file_of(data: Any) -> Upload:
+    """The form field `file`."""
+    file = data.get("file")
+    if not isinstance(file, UploadedFile):
+        raise UnreadableFile("The form field `file` must hold a file")
+    return file
+
+
+def options_of(data: Any) -> Any:
+    """The form field `options`: JSON, or absent."""
+    try:
+        return exact_json.loads(data["options"]) if data.get("options") else None
+    except (ValueError, TypeError):
+        raise BadRequest("Invalid bulk order request: options must be a JSON object") from None
+
+
+def digest(file: Upload) -> str:
+    """What makes two uploads the same file."""
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def rows_of(file: Upload) -> Iterator[Any]:
+    """The order forms of a file, whose extension says what it is and whose content must agree."""
+    extension = PurePath(file.name or "").suffix.lower()
+    reader = READERS.get(extension)
+    if reader is None:
+        raise UnreadableFile(f"The file must be one of {', '.join(READERS)}")
+    file.seek(0)
+    is_zip = file.read(len(ZIP_SIGNATURE)) == ZIP_SIGNATURE
+    if is_zip != (extension == ".xlsx"):
+        raise UnreadableFile(f"The content is not that of a {extension} file")
+    file.seek(0)
+    assert file.file is not None
+    return reader(file.file)
+
+
+def read_csv(file: IO[bytes]) -> Iterator[Any]:
+    lines = csv.reader((text for _, text in _lines(file)), strict=True)
+    try:
+        yield from _forms((lines.line_num, cells) for cells in lines)
+    except csv.Error as error:
+        raise UnreadableFile(str(error), lines.line_num) from None
+
+
+def read_jsonl(file: IO[bytes]) -> Iterator[Any]:
+    for number, text in _lines(file):
+        try:
+            if text.strip():
+                yield exact_json.loads(text)
+        except ValueError as error:
+            raise UnreadableFile(str(error), number) from None
+
+
+def read_xlsx(file: IO[bytes]) -> Iterator[Any]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > MAX_UNPACKED_BYTES:
+            raise TooLarge(f"The workbook unpacks to more than {MAX_UNPACKED_BYTES} bytes", code="upload_too_large")
+        workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        sheet = workbook.worksheets[0]
+    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, SyntaxError) as error:
+        raise UnreadableFile(f"Not a workbook: {str(error) or type(error).__name__}") from None
+    sheet.reset_dimensions()  # it claims what it likes; the rows themselves are read
+    try:
+        yield from _forms((number, [*map(text_of, cells)]) for number, cells in enumerate(sheet.values, 1))
+    finally:
+        workbook.close()
+
+
+READERS: Final[dict[str, Callable[[IO[bytes]], Iterator[Any]]]] = {
+    ".csv": read_csv,
+    ".jsonl": read_jsonl,
+    ".xlsx": read_xlsx,
+}
+
+
+def _forms(lines: Iterator[tuple[int, Sequence[str]]]) -> Iterator[Any]:
+    """Header, then one order a line; blank lines are none."""
+    number, names = next(lines, (1, []))
+    try:
+        header = checked_header(names)
+    except InvalidHeader as error:
+        raise UnreadableFile(str(error), number) from None
+    for number, cells in lines:
+        if any(cells[len(header) :]) or len(cells) > MAX_COLUMNS:
+            raise UnreadableFile(f"has more cells than the {len(header)} columns of the header", number)
+        if any(cells):
+            yield form_of(dict(zip(header, cells, strict=False)))
+
+
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, str]]:
+    """Numbered lines of UTF-8 text, each of bounded length; a byte order mark is no part of the first."""
+    number = 0
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(line) > MAX_LINE_BYTES:
+            raise UnreadableFile(f"longer than {MAX_LINE_BYTES} bytes", number)
+        try:
+            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise UnreadableFile("not UTF-8 text", number) from None
