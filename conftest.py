@@ -2,6 +2,7 @@
 
 import os
 from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 
 import django
 import pytest
@@ -16,6 +17,8 @@ os.environ.setdefault("API_RATE_PER_HOUR", "1000000")
 # from their controller, so that only it starts and stops anything.
 at_the_end = ExitStack()
 at_the_end.enter_context(devservices.borrowed(for_tests=True))
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = at_the_end.enter_context(TemporaryDirectory())
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 

@@ -4,9 +4,12 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import heartbeat_sent
+from celery.signals import heartbeat_sent, setup_logging, worker_ready
+from django.conf import settings
 
 from config.lib import devservices, health
+from config.lib.metrics import door
+from config.lib.observation import observe_tasks
 
 devservices.ensure()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -15,9 +18,21 @@ app = Celery("gateway")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.set_default()  # for every thread, also those that a web server makes
+observe_tasks()
 
 
 @heartbeat_sent.connect
 def worker_is_alive(**_: Any) -> None:
     """Every two seconds, from the worker's main process: also while all of its children are busy."""
     health.beat(health.WORKER_BEAT)
+
+
+@worker_ready.connect
+def offer_metrics(**_: Any) -> None:
+    if settings.METRICS_PORT:
+        door.serve(settings.METRICS_HOST, settings.METRICS_PORT)
+
+
+@setup_logging.connect
+def keep_the_log(**_: Any) -> None:
+    """Django has set it up; Celery leaves it alone because somebody listens here."""

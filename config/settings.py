@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
+from config.lib import logs
 from config.lib.environment import CHECKOUT, development, env
 
 VERSION = "1.0.0"
@@ -61,6 +62,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.lib.observation.request_noted",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -145,6 +147,26 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(seconds=5),
         "options": {"expires": 5, "queue": "bulk_orders"},
     },
+    "roll up usage": {
+        "task": "integrations.tasks.roll_up_usage",
+        "schedule": timedelta(seconds=5),
+        "options": {"expires": 5, "queue": "integrations"},
+    },
+    "forget replaced credentials": {
+        "task": "integrations.tasks.forget_replaced_credentials",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600, "queue": "integrations"},
+    },
+    "roll up figures": {
+        "task": "config.lib.tasks.roll_up_figures",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
+    "delete old usage": {
+        "task": "integrations.tasks.delete_old_usage",
+        "schedule": timedelta(days=1),
+        "options": {"expires": 86_400, "queue": "integrations"},
+    },
 }
 CELERY_TASK_ROUTES = {
     "webhooks.*": {"queue": "webhooks"},
@@ -199,6 +221,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES + 1  # ours answers first, with 413
 
 WEBHOOKS_ALLOWED_NETWORKS: list[str] = env.list("WEBHOOKS_ALLOWED_NETWORKS", default=[])
 WEBHOOKS_REQUIRE_HTTPS: bool = env.bool("WEBHOOKS_REQUIRE_HTTPS", default=False)
+# Who keeps the secret of an integration's own webhook beside ours: called with integration_id and secret on rotation.
+WEBHOOKS_KEEP_MANAGED_SECRET = "integrations.services.keep_webhook_secret"
 WEBHOOK_TIMEOUT_SECONDS: float = env.float("WEBHOOK_TIMEOUT_SECONDS", default=10)
 WEBHOOK_MAX_RETRIES: int = env.int("WEBHOOK_MAX_RETRIES", default=5)
 WEBHOOK_RETRY_BASE_SECONDS: float = env.float("WEBHOOK_RETRY_BASE_SECONDS", default=1)
@@ -236,7 +260,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEVELOPMENT
 SECURE_SSL_REDIRECT: bool = env.bool("SECURE_SSL_REDIRECT", default=not DEVELOPMENT)
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^api/health$"]
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^api/health$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 0 if DEVELOPMENT else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEVELOPMENT
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
@@ -270,20 +294,35 @@ USE_I18N = False
 USE_TZ = True
 globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="gateway@localhost")
+
+# --- Operations ----------------------------------------------------------------------------------------------
+
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"axes": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
-}
+LOG_FORMAT: str = env.str("LOG_FORMAT", default="console" if DEVELOPMENT else "json")
+LOGGING = logs.configuration(level=LOG_LEVEL, as_json=LOG_FORMAT == "json")
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
+METRICS_NETWORKS: list[str] = env.list("METRICS_NETWORKS", default=["127.0.0.0/8", "::1/128"])
+METRICS_HOST: str = env.str("METRICS_HOST", default="127.0.0.1")
+METRICS_PORT: int = env.int("METRICS_PORT", default=0)
+
+# --- The console ---------------------------------------------------------------------------------------------
+
+# What is counted by the hour, see `config.lib.figures`.
+FIGURES = ["webhooks.figures.SOURCES", "bulk_orders.figures.SOURCES", "integrations.figures.SOURCES"]
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Partner gateway",
     "SITE_HEADER": "Partner gateway",
+    "SITE_SUBHEADER": "Console",
     "SITE_SYMBOL": "swap_horiz",
+    "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": False,
+    "BORDER_RADIUS": "8px",
+    "COLORS": {"primary": "config.console.theme.primary"},
+    "DASHBOARD_CALLBACK": "config.console.dashboard.context",
+    "STYLES": ["config.console.theme.styles"],
+    "SCRIPTS": ["config.console.theme.scripts"],
+    "SIDEBAR": {"show_search": False, "navigation": "config.console.navigation.menu"},
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

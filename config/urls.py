@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from config import api
 from config.lib.health import livez, readyz
+from config.metrics import metrics
 
 urlpatterns = [
     # A second version would be a second list beside `api.urlpatterns`; the bare path stays with the first.
@@ -14,6 +15,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("livez", livez),
     path("readyz", readyz),
+    path("metrics", metrics),
     path("", RedirectView.as_view(url="/admin/")),
 ]
 

@@ -12,7 +12,12 @@ from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from config.lib.metrics.values import Counter
+
 logger = logging.getLogger(__name__)
+
+# rate_limited, locked_out, not_authenticated, insufficient_scope …: who is turned away, and why.
+REFUSALS = Counter("gateway_api_refusals", "Error replies by code.", ["code"])
 
 
 class ApiError(Exception):
@@ -78,6 +83,7 @@ class Unavailable(ApiError):
 def envelope(
     message: str, code: str, errors: Sequence[str], details: Sequence[Mapping[str, str]] | None = None
 ) -> dict[str, Any]:
+    REFUSALS.labels(code).inc()
     body: dict[str, Any] = {"success": False, "message": message, "errors": list(errors), "code": code}
     return body | ({"details": list(details)} if details is not None else {})
 
