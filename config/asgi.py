@@ -18,6 +18,7 @@ from bulk_orders.consumers import BatchProgress  # noqa: E402
 from config.lib.handshakes import Application, from_allowed_origins  # noqa: E402
 from config.lib.sockets import LiveView, unknown  # noqa: E402
 from integrations.middleware import api_gate, open_connection_gate  # noqa: E402
+from webhooks.consumers import DeliveryFeed  # noqa: E402
 
 
 def route(pattern: str, socket: Application) -> URLPattern:
@@ -33,6 +34,7 @@ def live(view: type[LiveView]) -> Application:
 
 sockets = [
     route(r"^ws/bulk-orders/(?P<batch_id>[^/]+)/?$", live(BatchProgress)),
+    route(r"^ws/webhooks/(?P<webhook_id>[^/]+)/deliveries/?$", live(DeliveryFeed)),
     route(r"", unknown),
 ]
 application = ProtocolTypeRouter({"http": http, "websocket": from_allowed_origins(URLRouter(sockets))})

@@ -8,6 +8,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.db import transaction
 
+from config.lib.announcements import announce
 from config.lib.encryption import decrypt
 from config.lib.exact_json import dumps, storable_text
 from webhooks import queue
@@ -92,6 +93,7 @@ def conclude(outcomes: Sequence[Outcome], now: datetime) -> None:
     with transaction.atomic():
         for webhook_id, reason in queue.record(outcomes, now=now, patience=patience):
             disable(webhook_id=webhook_id, reason=reason, now=now)
+        announce(*{outcome.webhook_id for outcome in outcomes})
 
 
 def max_attempts(schedule: str, max_retries: int | None) -> int:

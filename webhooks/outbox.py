@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.utils import timezone
 
+from config.lib.announcements import announce
 from config.lib.exact_json import as_utc, dumps
 from config.lib.ids import new_ids, now_ms
 from webhooks import nudge
@@ -41,9 +42,9 @@ WITH new AS MATERIALIZED (
   FROM new
   JOIN webhooks webhook ON webhook.user_id = new.user_id AND webhook.active AND new.name = ANY (webhook.events)
   ORDER BY new.position, webhook.id
-  RETURNING 1
+  RETURNING webhook_id
 )
-SELECT count(*) FROM delivery
+SELECT DISTINCT webhook_id FROM delivery
 """
 
 
@@ -70,9 +71,10 @@ def publish_many(events: Sequence[NewEvent], *, now: datetime | None = None) -> 
         "now": moment,
         "id_head": f"del_{now_ms()}_",
     }
-    [(deliveries,)] = execute(_PUBLISH, parameters)
-    if deliveries and not any(function is nudge.ring for _, function, *_ in connection.run_on_commit):
+    endpoints = [webhook_id for (webhook_id,) in execute(_PUBLISH, parameters)]
+    if endpoints and not any(function is nudge.ring for _, function, *_ in connection.run_on_commit):
         transaction.on_commit(nudge.ring, robust=True)
+    announce(*endpoints)
     return ids
 
 

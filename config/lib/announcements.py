@@ -10,11 +10,10 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 
 import redis
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -32,21 +31,35 @@ logger = logging.getLogger(__name__)
 _silent_until = 0.0
 
 
+class _Announcement:
+    """What a transaction has to announce, all at once, when it is committed."""
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+
+    def __call__(self) -> None:
+        global _silent_until  # noqa: PLW0603  # one process, one opinion on whether Valkey answers
+        if time.monotonic() < _silent_until:
+            return
+        try:
+            client().publish(CHANNEL, " ".join(self.ids))
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            _silent_until = time.monotonic() + SILENCE_SECONDS
+            logger.warning("announcement_failed", extra={"reason": str(error)})
+
+
 def announce(*ids: str) -> None:
     """Say that these have moved, once the transaction is committed (at once outside of one). Never fails."""
-    if ids:
-        transaction.on_commit(partial(_publish, ids), robust=True)
-
-
-def _publish(ids: Iterable[str]) -> None:
-    global _silent_until  # noqa: PLW0603  # one process, one opinion on whether Valkey answers
-    if time.monotonic() < _silent_until:
+    if not ids:
         return
-    try:
-        client().publish(CHANNEL, " ".join(ids))
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        _silent_until = time.monotonic() + SILENCE_SECONDS
-        logger.warning("announcement_failed", extra={"reason": str(error)})
+    waiting = (function for _, function, *_ in connection.run_on_commit if isinstance(function, _Announcement))
+    announcement = next(waiting, None)
+    if announcement:
+        announcement.ids.update(ids)
+        return
+    announcement = _Announcement()
+    announcement.ids.update(ids)
+    transaction.on_commit(announcement, robust=True)
 
 
 class Listener:

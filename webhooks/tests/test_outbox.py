@@ -98,20 +98,19 @@ def test_the_number_of_events_does_not_change_the_number_of_statements(
     assert Delivery.objects.count() == number
 
 
-def test_a_thousand_publishes_in_a_transaction_ring_once(
-    owner: User, django_capture_on_commit_callbacks: type, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_thousand_publishes_in_a_transaction_ring_once(owner: User, django_capture_on_commit_callbacks: type) -> None:
     make_webhook(owner)
     with django_capture_on_commit_callbacks() as callbacks:
         for _ in range(1000):
             publish(owner, "order.created")
-    assert callbacks == [nudge.ring]
+    assert callbacks[0] is nudge.ring
+    assert len(callbacks) == 2, "the other one tells those who watch"
 
 
 def test_events_that_nobody_wants_ring_no_bell(owner: User, django_capture_on_commit_callbacks: type) -> None:
     with django_capture_on_commit_callbacks() as callbacks:
         publish(owner, "order.created")
-    assert callbacks == []
+    assert nudge.ring not in callbacks
 
 
 def test_a_commit_is_heard_by_those_who_listen(owner: User, django_capture_on_commit_callbacks: type) -> None:
