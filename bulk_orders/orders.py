@@ -181,13 +181,15 @@ def _move(
     for name, value in changes.items():
         setattr(order, name, value)
     order.save(update_fields=["status", *changes])
-    told = {camel(name): as_utc(value) if isinstance(value, datetime) else value for name, value in changes.items()}
-    extra = {"reason": reason} if reason and "rejected_reason" not in changes else {}
-    _tell(order, event, **told, **(details or {}), **extra)
+    _tell(order, event, _told(changes) | dict(details or {}) | ({"reason": reason} if reason else {}))
     return order
 
 
-def _tell(order: Order, name: EventName, **changed: Any) -> None:
+def _told(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {camel(name): as_utc(value) if isinstance(value, datetime) else value for name, value in changes.items()}
+
+
+def _tell(order: Order, name: EventName, changed: Mapping[str, Any] | None = None) -> None:
     data = {
         "orderId": order.pk,
         "modelOrderId": order.model_order_id,
@@ -195,4 +197,4 @@ def _tell(order: Order, name: EventName, **changed: Any) -> None:
         "status": order.status,
         "submittedAt": as_utc(order.submitted_at),
     }
-    publish(user_id=order.client_id, name=name, data=data | changed)
+    publish(user_id=order.client_id, name=name, data=data | dict(changed or {}))

@@ -1,0 +1,117 @@
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bulk_orders import intake, processing
+from bulk_orders.models import Batch, Chunk, Order, Result
+from bulk_orders.tests.calls import events
+from bulk_orders.tests.forms import cart_item, order_form
+
+ROWS = st.lists(
+    st.sampled_from(
+        [
+            *(order_form(), order_form(clientRef="A"), order_form(clientRef="B"), order_form(cartItems=[])),
+            *(None, {}, order_form(note="\0"), order_form(cartItems=[cart_item(amount=0)])),
+        ]
+    ),
+    min_size=1,
+    max_size=8,
+)
+pytestmark = pytest.mark.django_db
+
+
+def take_in(user: User, rows: list[Any], **options: bool) -> Batch:
+    with transaction.atomic():
+        submission = intake.submit(
+            user_id=user.pk, rows=rows, limit=100_000, options=intake.Options(**options), address=None
+        )
+    return submission.batch
+
+
+def verdicts(batch: Batch) -> list[tuple[int, str, str | None]]:
+    return list(batch.results.order_by("order_index").values_list("order_index", "status", "error"))
+
+
+def process(batch: Batch) -> None:
+    while processing.process_next_chunk(batch.pk):
+        pass
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(rows=ROWS, stop=st.booleans())
+def test_what_validation_promises_the_real_run_does(owner: User, rows: list[Any], stop: bool) -> None:
+    promised = take_in(owner, rows, stop_on_error=stop, validate_only=True)
+    real = take_in(owner, rows, stop_on_error=stop)
+    process(real)
+    real.refresh_from_db()
+    assert verdicts(promised) == verdicts(real)
+    for name in ("status", "total", "processed", "succeeded", "failed", "skipped", "error"):
+        assert getattr(promised, name) == getattr(real, name)
+    assert Order.objects.filter(trace_id=real.trace_id).count() == real.succeeded
+
+
+def test_a_chunk_that_fails_half_way_leaves_no_trace(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = take_in(owner, [order_form()] * 3)
+
+    def pull_the_plug(*args: object) -> None:
+        raise ConnectionError("the server has gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(processing, "_count", pull_the_plug)
+        with pytest.raises(ConnectionError):
+            processing.process_next_chunk(batch.pk)
+    assert not Order.objects.exists()
+    assert not Result.objects.exists()
+    assert events(owner) == []
+    process(batch)
+    assert Order.objects.count() == 3
+
+
+def test_processing_again_changes_nothing(owner: User) -> None:
+    batch = take_in(owner, [order_form()])
+    process(batch)
+    process(batch)
+    assert not processing.process_next_chunk("BATCH-20260101-UNKNOWN0")
+    assert Order.objects.count() == 1
+    assert len(events(owner)) == 2
+
+
+def test_orders_of_a_batch_are_numbered_in_its_order(owner: User) -> None:
+    batch = take_in(owner, [order_form(clientRef=str(n)) for n in range(1200)], stop_on_error=True)
+    process(batch)
+    references = [order.order_form_data["clientRef"] for order in Order.objects.order_by("id")]
+    assert references == [str(n) for n in range(1200)]
+
+
+def in_threads(count: int, work: Callable[[], None]) -> None:
+    barrier = Barrier(count)
+
+    def run(_: int) -> None:
+        barrier.wait()
+        try:
+            work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(run, range(count)))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("stop", [False, True])
+def test_many_workers_do_every_row_once(owner: User, stop: bool) -> None:
+    batch = take_in(owner, [order_form(clientRef=str(n)) for n in range(4000)], stop_on_error=stop)
+    in_threads(4, lambda: process(batch))
+    process(batch)  # an ordered batch may be left by all when each finds the first chunk taken
+    batch.refresh_from_db()
+    assert (batch.status, batch.succeeded) == ("completed", 4000)
+    assert Order.objects.count() == Result.objects.count() == 4000
+    assert [name for name, _ in events(owner)].count("bulk_order.completed") == 1
+    assert not Chunk.objects.exists()
