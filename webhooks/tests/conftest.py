@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from webhooks.addresses import parse_networks
 from webhooks.engine import Engine
@@ -50,3 +51,19 @@ def deliver(transport: Transport) -> Callable[[], int]:
         return engine.attempts
 
     return run
+
+
+def session_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def as_owner(owner: User) -> Client:
+    return session_of(owner)
+
+
+@pytest.fixture
+def as_outsider(outsider: User) -> Client:
+    return session_of(outsider)

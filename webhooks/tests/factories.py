@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -49,3 +50,13 @@ def statuses(deliveries: Sequence[Delivery]) -> list[str]:
     for delivery in deliveries:
         delivery.refresh_from_db()
     return [delivery.status for delivery in deliveries]
+
+
+def make_managed(user: User, url: str = "https://partner.example/hook", **fields: Any) -> Webhook:
+    """A webhook that belongs to an integration; of that app, only the row is needed."""
+    integrations = apps.get_model("integrations", "Integration")
+    number = next(_numbers)
+    integration = integrations.objects.create(
+        user=user, name="Gateway", type="custom", api_key=f"ak_{number}", api_secret="sk", webhook_url=url
+    )
+    return make_webhook(user, url, integration_id=integration.pk, **fields)
