@@ -12,6 +12,7 @@ from bulk_orders.intake import write_chunks
 from bulk_orders.models import Batch, BatchStatus
 from bulk_orders.rulebook import DUPLICATE_CLIENT_REF, Problem, judge
 from bulk_orders.verdicts import Outcome, Verdict
+from config.lib.announcements import announce
 from config.lib.errors import Conflict, NotFound
 
 RUNNING = (BatchStatus.PENDING, BatchStatus.PROCESSING)
@@ -51,6 +52,7 @@ def retry(*, batch_id: str) -> Batch:
     batch.status, batch.error, batch.completed_at, batch.cancelled_at = BatchStatus.PROCESSING, None, None, None
     batch.save()
     transaction.on_commit(partial(tasks.nudge, batch.pk, chunks))
+    announce(batch.pk)
     return batch
 
 

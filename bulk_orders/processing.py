@@ -12,6 +12,7 @@ from bulk_orders.models import Batch, BatchStatus, Chunk, Result
 from bulk_orders.states import Status
 from bulk_orders.verdicts import Outcome
 from config.lib import ids
+from config.lib.announcements import announce
 from config.lib.exact_json import as_utc
 from webhooks.events import EventName
 from webhooks.outbox import NewEvent, publish_many
@@ -98,6 +99,7 @@ def _carry_out(batch: Batch, chunk: tuple[int, int], *, skip: bool = False) -> N
     _count(batch, Counter(row.outcome for row in done))
     if batch.processed == batch.total:
         _complete(batch, now)
+    announce(batch.pk)
 
 
 def _write(batch: Batch, chunk: tuple[int, int], now: datetime, *, skip: bool) -> list[Done]:
