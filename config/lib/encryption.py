@@ -5,7 +5,7 @@ A key is retired by putting a new one in front, deploying that everywhere, runni
 rotate_encryption_key``, and only then dropping the old one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -96,7 +96,7 @@ def encrypted_columns() -> list[tuple[type[models.Model], list[str]]]:
     return found
 
 
-def rotate(model: type[models.Model], names: Sequence[str], *, batch: int = 200) -> Iterator[tuple[int, int]]:
+def rotate(model: type[models.Model], names: Sequence[str], *, batch: int = 200) -> Generator[tuple[int, int]]:
     """Re-encrypt a model's columns under the first key; yields (rows read, values rewritten) per batch.
 
     Values already under the first key are left alone, so a run that was interrupted is simply started again. A batch is
@@ -120,9 +120,16 @@ def _rotate_row(model: type[models.Model], pk: Any, tokens: dict[str, str | None
 
 def _rotate_value(model: type[models.Model], pk: Any, name: str, token: str) -> int:
     # Compare-and-set on the stored token: a secret replaced while we worked is never put back.
-    fresh = models.Value(key_ring().rotate(token).decode("ascii"), output_field=models.TextField())
+    fresh = models.Value(_under_first_key(token), output_field=models.TextField())
     stored = model._base_manager.annotate(stored_token=Cast(name, models.TextField()))
     return stored.filter(pk=pk, stored_token=token).update(**{name: fresh})
+
+
+def _under_first_key(token: str) -> str:
+    try:
+        return key_ring().rotate(token).decode("ascii")
+    except InvalidToken:
+        raise Undecryptable from None
 
 
 def _opens(key: Fernet, token: str) -> bool:

@@ -17,7 +17,11 @@ from integrations.tests.factories import an_integration, key_of
 
 def a_call(integration: Integration, *, counts: bool = True, **facts: Any) -> None:
     values: dict[str, Any] = {
-        **{"endpoint": "/api/orders", "method": "GET", "status_code": 200, "milliseconds": 5, "error": None},
+        "endpoint": "/api/orders",
+        "method": "GET",
+        "status_code": 200,
+        "milliseconds": 5,
+        "error": None,
         **facts,
     }
     usage.log(usage.Call(integration_id=integration.pk, **values), counts=counts)
