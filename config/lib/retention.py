@@ -1,0 +1,56 @@
+"""Deleting what is too old, a small batch at a time: short locks, a vacuum that keeps up, and a stop at any moment."""
+
+import time
+from datetime import datetime
+
+from django.db import connection, transaction
+from psycopg import sql
+
+BATCH = 1000  # rows of the table itself; what hangs on them goes with them
+PAUSE_SECONDS = 0.05  # after each batch, for everybody else
+ENOUGH_SECONDS = 600.0  # a longer backlog is the next run's
+
+
+def delete_in_batches(
+    table: str,
+    column: str,
+    older_than: datetime,
+    *,
+    unless: str = "",
+    batch: int = BATCH,
+    pause: float = PAUSE_SECONDS,
+    enough: float = ENOUGH_SECONDS,
+) -> int:
+    """Delete rows whose `column` is before `older_than`, oldest first, and return how many.
+
+    `column` should lead an index. `unless` is SQL of ours: rows of which it is true stay (the table's own name is in
+    scope). Each batch is a transaction of its own, so this must not be called inside one. Rows that somebody has
+    locked are left for the next run. Stops after `enough` seconds.
+    """
+    if connection.in_atomic_block:
+        raise transaction.TransactionManagementError("One transaction around all batches would hold every lock")
+    statement = _statement(table, column, unless)
+    until = time.monotonic() + enough
+    deleted = 0
+    while True:
+        gone = _delete(statement, {"before": older_than, "batch": batch})
+        deleted += gone
+        if gone < batch or time.monotonic() >= until:
+            return deleted
+        time.sleep(pause)
+
+
+def _delete(statement: str, values: dict[str, object]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        rows: int = cursor.rowcount
+        return rows
+
+
+def _statement(table: str, column: str, unless: str) -> str:
+    template = """
+        DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+          SELECT ctid FROM {table} WHERE {column} < %(before)s AND NOT coalesce(({unless}), false)
+          ORDER BY {column} LIMIT %(batch)s FOR UPDATE SKIP LOCKED))"""
+    parts = {"table": sql.Identifier(table), "column": sql.Identifier(column), "unless": sql.SQL(unless or "false")}
+    return sql.SQL(template).format(**parts).as_string(None)
