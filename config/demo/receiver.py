@@ -49,8 +49,7 @@ class Receiver:
         class Handler(_Handler):
             owner = receiver
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", port), Handler)
 
     def start(self) -> None:
         threading.Thread(target=self.server.serve_forever, name="receiver", daemon=True).start()
@@ -80,6 +79,12 @@ class Receiver:
         """Distinct events accepted, over both endpoints."""
         with self.lock:
             return sum(len(events) for events in self.accepted.values())
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # The gateway opens many connections at once; the default of 5 would make most of them wait for a second try.
+    request_queue_size = 512
 
 
 class _Handler(BaseHTTPRequestHandler):

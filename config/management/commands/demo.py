@@ -29,6 +29,7 @@ READY_SECONDS = 60
 class Command(BaseCommand):
     help = "Run web, ws, worker and beat, submit orders as a partner, deliver their webhooks, and show what happened."
     requires_system_checks = ()
+    shown: Progress | None = None
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--exit", action="store_true", help="end after the job instead of running on")
@@ -43,7 +44,7 @@ class Command(BaseCommand):
             with ExitStack() as stack:
                 self._run(stack, options["orders"], ends=options["exit"])
         except KeyboardInterrupt:
-            self.stdout.write("Stopped.")
+            self._say("Stopped.")
         except (DemoFailed, ProcessEnded, requests.RequestException) as error:
             raise CommandError(str(error)) from error
 
@@ -51,54 +52,61 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         integration = seed()
         connections.close_all()
-        self.stdout.write(f"PostgreSQL and Valkey answer, the database is migrated. ({_where_the_servers_are()})")
+        self._say(f"PostgreSQL and Valkey answer, the database is migrated. ({_where_the_servers_are()})")
         port, ws_port, receiver_port = self._ports()
         base_url = f"http://127.0.0.1:{port}"
-        stack.callback(lambda: self.stdout.write("Bringing what is in flight to its end ..."))
-        processes = stack.enter_context(
-            Processes(["web", "ws", "worker", "beat"], _environment(port, ws_port), devservices.folder() / "log")
-        )
-        _wait_until_healthy(base_url, ws_port, processes)
-        self.stdout.write(f"web ({base_url}), ws, worker and beat are up.\n")
         receiver = Receiver(receiver_port)
         receiver.start()
         stack.callback(receiver.stop)
+        processes = stack.enter_context(
+            Processes(["web", "ws", "worker", "beat"], _environment(port, ws_port), devservices.folder() / "log")
+        )
+        stack.callback(lambda: self._say("Bringing what is in flight to its end ..."))
+        _wait_until_healthy(base_url, ws_port, processes)
+        self._say(f"web ({base_url}), ws, worker and beat are up.\n")
         self._tell(Partner(base_url, integration.api_key, integration.api_secret), receiver, processes, orders)
-        self.stdout.write("\n".join(["", *report.addresses(base_url, ws_port, integration), ""]))
+        self._say("\n".join(["", *report.addresses(base_url, ws_port, integration), ""]))
         if not ends:
             self._go_on(processes)
+
+    def _say(self, text: str, end: str = "\n") -> None:
+        """At once, also where nobody sits at a terminal: into a pipe it would wait for a buffer to fill."""
+        self.stdout.write(text, ending=end)
+        self.stdout.flush()
 
     def _ports(self) -> list[int]:
         wanted = int(os.environ.get("PORT") or 8000)
         ports = free_ports(wanted, 3)
         if ports[0] != wanted:
-            self.stdout.write(f"Port {wanted} or one of the two after it is taken: using {ports[0]} to {ports[2]}.")
+            self._say(f"Port {wanted} or one of the two after it is taken: using {ports[0]} to {ports[2]}.")
         return ports
 
     def _tell(self, partner: Partner, receiver: Receiver, processes: Processes, orders: int) -> None:
         story = Story(partner, receiver, partner.register(receiver), processes.check)
-        self.stdout.write(f"The demo partner submits {orders} orders; its two endpoints verify every signature:")
+        self._say(f"The demo partner submits {orders} orders; its two endpoints verify every signature:")
         story.submit(forms(orders), self._show_reply)
         outcome = story.wait(self._show_progress)
-        self.stdout.write(f"\n\n{report.table(outcome)}")
+        self._say(f"\n\n{report.table(outcome)}")
         if faults := outcome.faults():
             raise DemoFailed("; ".join(faults))
 
     def _show_reply(self, reply: dict[str, Any]) -> None:
         summary = reply["summary"]
-        self.stdout.write(f"  202  {reply['batchId']}  {summary['submitted']} accepted, {summary['failed']} refused")
+        self._say(f"  202  {reply['batchId']}  {summary['submitted']} accepted, {summary['failed']} refused")
 
     def _show_progress(self, progress: Progress) -> None:
-        """One line that is rewritten on a terminal, and one line for each look elsewhere."""
+        """One line that is rewritten on a terminal, and one line for each change elsewhere."""
+        if progress == self.shown:
+            return
+        self.shown = progress
         start, end = ("\r", "") if self.stdout.isatty() else ("", "\n")
-        self.stdout.write(start + report.progress(progress), ending=end)
-        self.stdout.flush()
+        self._say(start + report.progress(progress), end=end)
 
     def _go_on(self, processes: Processes) -> None:
-        self.stdout.write("Ctrl-C stops everything. What the processes have to say follows; their silence is good.")
+        self._say("Ctrl-C stops everything. What the processes have to say follows; their silence is good.")
         for lines in follow({name: processes.log(name) for name in processes.children}):
             if lines:
-                self.stdout.write(lines)
+                self._say(lines)
             processes.check()
             time.sleep(0.3)
 
@@ -119,6 +127,7 @@ def _environment(port: int, ws_port: int) -> dict[str, str]:
     return {
         "DEBUG": "1",
         "GRANIAN_HOST": "127.0.0.1",
+        "GRANIAN_WORKERS_KILL_TIMEOUT": "5",  # one that is told to stop while it starts does not hear it
         "PORT": str(port),
         "WS_PORT": str(ws_port),
         "WEBHOOKS_ALLOWED_NETWORKS": ",".join(networks),
