@@ -41,14 +41,19 @@ def ring() -> None:
         return
     try:
         if not client().publish(CHANNEL, b""):
-            start_engine()
+            _send_message()
     except (redis.ConnectionError, redis.TimeoutError, OperationalError) as error:
         _silent_until = time.monotonic() + SILENCE_SECONDS
         logger.warning("webhook_nudge_failed", extra={"reason": str(error)})
 
 
 def start_engine() -> None:
-    """Send the message that starts an engine, unless one waits already."""
+    """Have one engine more, if a process is free for it."""
+    with suppress(redis.ConnectionError, redis.TimeoutError, OperationalError):
+        _send_message()
+
+
+def _send_message() -> None:
     if client().set(MESSAGE_WAITING, b"1", nx=True, px=1000):
         current_app.send_task(TASK, expires=MESSAGE_LIFE_SECONDS)
 

@@ -258,12 +258,14 @@ def reorder(webhook_id: str, *, ordered: bool) -> None:
     execute(_REORDER, {"webhook_id": webhook_id, "ordered": ordered})
 
 
-def is_due(now: datetime) -> bool:
+def count_due(now: datetime, *, most: int) -> int:
+    """How many deliveries are due, counted no further than `most`."""
     statement = """
-        SELECT EXISTS (SELECT FROM webhook_deliveries d WHERE d.next_retry_at <= %(now)s
-                       AND EXISTS (SELECT FROM webhooks w WHERE w.id = d.webhook_id AND w.active))"""
-    [(due,)] = execute(statement, {"now": now})
-    return bool(due)
+        SELECT count(*) FROM (
+          SELECT FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id AND w.active
+          WHERE d.next_retry_at <= %(now)s LIMIT %(most)s) AS due"""
+    [(number,)] = execute(statement, {"now": now, "most": most})
+    return int(number)
 
 
 def next_due(now: datetime) -> datetime | None:

@@ -16,6 +16,7 @@ from webhooks.engine import Engine
 from webhooks.models import Webhook
 
 SHIFT_SECONDS = 60
+DEEP_BACKLOG = 2000  # due deliveries: more than one process has in flight, several times over
 
 # Made before the pool forks: the worker's main process tells an engine in a child to finish and go.
 _stopping = multiprocessing.get_context("fork").Event()
@@ -39,15 +40,21 @@ def deliver_due() -> None:
     with nudge.Doorbell() as bell:
         engine().run_shift(bell, leave=lambda idle: _stopping.is_set() or nudge.may_leave(idle, until))
     # Nobody counts on our listening any more: what was committed since our last look is for the next engine.
-    if queue.is_due(timezone.now()):
+    if queue.count_due(timezone.now(), most=1):
         nudge.ring()
 
 
 @shared_task
 def sweep() -> None:
-    """Find what no nudge told of: retries, expired leases, and whatever was committed while Valkey was away."""
-    if queue.is_due(timezone.now()):
+    """Find what no nudge told of: expired leases, and whatever was committed while Valkey was away.
+
+    A deep backlog calls one process more; each leaves as soon as it finds nothing to do.
+    """
+    due = queue.count_due(timezone.now(), most=DEEP_BACKLOG)
+    if due:
         nudge.ring()
+    if due == DEEP_BACKLOG:
+        nudge.start_engine()
 
 
 @shared_task
