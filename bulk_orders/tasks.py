@@ -3,12 +3,14 @@
 import logging
 from datetime import timedelta
 
+import redis
 from celery import shared_task
 from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerUnavailable
+from kombu.exceptions import OperationalError
 
 from bulk_orders import idempotency, processing
 from bulk_orders.models import Chunk
+from config.lib import valkey
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +46,8 @@ def forget_idempotency_keys() -> None:
 def nudge(batch_id: str, chunks: int = 1) -> None:
     """Tell workers that a batch has chunks. Without a broker nobody is told, and the sweep will find them."""
     try:
+        valkey.client().ping()  # fails at once, where Celery would go on trying while a caller waits
         for _ in range(min(chunks, WORKERS_A_BATCH)):
             process_batch.delay(batch_id)
-    except BrokerUnavailable:
+    except (redis.ConnectionError, redis.TimeoutError, OperationalError):
         logger.warning("broker_unavailable: batch %s waits for the sweep", batch_id)
