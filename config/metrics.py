@@ -6,13 +6,14 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 import bulk_orders.metrics
 import webhooks.metrics
+from config.lib import backup
 from config.lib.errors import Forbidden, as_json
 from config.lib.metrics import door
 from config.lib.metrics.scrape import exposition
 from config.lib.metrics.truths import DatabaseTruths, Pulses
 from config.lib.requests import client_address
 
-TRUTHS = (*webhooks.metrics.TRUTHS, *bulk_orders.metrics.TRUTHS)
+TRUTHS = (*webhooks.metrics.TRUTHS, *bulk_orders.metrics.TRUTHS, *backup.TRUTHS)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

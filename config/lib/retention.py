@@ -40,7 +40,7 @@ def delete_in_batches(
         time.sleep(pause)
 
 
-def _delete(statement: str, values: dict[str, object]) -> int:
+def _delete(statement: str, values: dict[str, datetime | int]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         rows: int = cursor.rowcount
