@@ -61,7 +61,7 @@ class DeliveryAdmin(ConsoleAdmin):
         "One event on its way to one endpoint, tried again on the endpoint's schedule until delivered or given up."
     )
     empty = "Nothing has been sent yet."
-    list_display = ("created", "what", "endpoint", "state", "code", "tries", "took", "next_try", "problem")
+    list_display = ("created", "what", "endpoint", "state", "reply", "tries", "next_try")
     list_filter = (StatusFilter, QueueFilter, EventFilter)
     list_select_related = ("webhook",)
     search_terms = (
@@ -94,19 +94,18 @@ class DeliveryAdmin(ConsoleAdmin):
 
     @admin.display(description="Status")
     def state(self, delivery: Delivery) -> SafeString:
-        return delivery_badge(delivery)
+        badge = delivery_badge(delivery)
+        return marks.two(badge, marks.clipped(delivery.error, 60)) if delivery.error else badge
 
     @admin.display(description="Reply")
-    def code(self, delivery: Delivery) -> SafeString:
-        return code_badge(delivery.response_code) if delivery.attempts else marks.NOTHING
+    def reply(self, delivery: Delivery) -> SafeString:
+        if not delivery.attempts:
+            return marks.NOTHING
+        return marks.two(code_badge(delivery.response_code), marks.milliseconds(delivery.duration_ms))
 
     @admin.display(description="Attempts")
     def tries(self, delivery: Delivery) -> SafeString:
         return marks.number(delivery.attempts)
-
-    @admin.display(description="Took")
-    def took(self, delivery: Delivery) -> SafeString:
-        return marks.milliseconds(delivery.duration_ms)
 
     @admin.display(description="Next try")
     def next_try(self, delivery: Delivery) -> SafeString:
@@ -114,10 +113,6 @@ class DeliveryAdmin(ConsoleAdmin):
         if state == "scheduled":
             return marks.when(delivery.next_retry_at)
         return format_html("<span>{}</span>", state) if state else marks.NOTHING
-
-    @admin.display(description="Error")
-    def problem(self, delivery: Delivery) -> SafeString:
-        return marks.clipped(delivery.error, 60)
 
     @admin.display(description="Created")
     def created(self, delivery: Delivery) -> SafeString:

@@ -104,6 +104,11 @@ def clipped(text: str | None, length: int = 80) -> SafeString:
     return format_html('<span class="c-clip" title="{}">{}</span>', text[:1000], shown)
 
 
+def two(first: object, second: object) -> SafeString:
+    """A cell of two lines, the second in small print."""
+    return format_html('<span class="c-two"><span>{}</span><small>{}</small></span>', first, second)
+
+
 def words(values: list[str]) -> SafeString:
     """A few codes: events, scopes."""
     if not values:

@@ -1,7 +1,7 @@
 """A record's page: what it is, what is known of it, and what hangs together with it, as panels."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.db import models
@@ -40,7 +40,7 @@ class Record:
     badge: object = ""
     sentence: str = ""  # what is going on with it, in words
     facts: Sequence[Fact] = ()
-    panels: Sequence[Panel] = field(default_factory=list)
+    refresh: int = 0  # seconds after which the page is read again; 0 for one that stands still
 
 
 def facts(title: str, *rows: Fact, note: str = "", wide: bool = False) -> Panel:
@@ -55,13 +55,14 @@ def table(
     empty: str,
     note: str = "",
     link: tuple[str, str] | None = None,
+    wide: bool = True,
 ) -> Panel:
     """Rows of cells; cells of safe HTML are shown as they are. `empty` is said where there are none."""
     cells = [
         [(header, NOTHING if cell is None else cell) for header, cell in zip(headers, row, strict=True)] for row in rows
     ]
     context = {"headers": headers, "rows": cells, "empty": empty}
-    return Panel(title, "console/panels/table.html", context, note=note, link=link)
+    return Panel(title, "console/panels/table.html", context, note=note, link=link, wide=wide)
 
 
 def source(title: str, value: Any, *, note: str = "", empty: str = "Nothing", wide: bool = True) -> Panel:

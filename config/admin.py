@@ -1,0 +1,125 @@
+"""What other packages have in the admin, in the console's dress: people, roles, schedules, failed log-ins."""
+
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django_celery_beat import admin as beat
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from config.lib import audit
+from config.lib.console import marks
+from config.lib.console.marks import Tone
+from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.search import USER_NAME, Term
+from config.lib.requests import client_address
+
+for model in (User, Group, ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
+    admin.site.unregister(model)
+
+
+class Audited:
+    """Changes made with a form leave an entry that names the fields, not what was in them."""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)  # type: ignore[misc]
+        verb = "changed" if change else "created"
+        audit.record(
+            f"{obj._meta.model_name}.{verb}",
+            target=obj,
+            actor=request.user,
+            address=client_address(request),
+            after={"fields": form.changed_data},
+        )
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        audit.record(f"{obj._meta.model_name}.deleted", target=obj, actor=request.user, address=client_address(request))
+        super().delete_model(request, obj)  # type: ignore[misc]
+
+
+@admin.register(User)
+class StaffUserAdmin(Audited, UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # unfold is untyped
+    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
+    list_display = ("username", "full_name", "email", "role", "is_active", "seen")
+    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+
+    @admin.display(description="Name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name()
+
+    @admin.display(description="Role")
+    def role(self, user: User) -> SafeString:
+        if user.is_superuser:
+            return marks.badge("admin", Tone.ATTENTION, "May do everything")
+        groups = [group.name for group in user.groups.all()]
+        return marks.badge(", ".join(groups) or "partner", Tone.WAITING if groups else Tone.QUIET)
+
+    @admin.display(description="Last log-in")
+    def seen(self, user: User) -> SafeString:
+        return marks.when(user.last_login)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Users are deactivated: an order never loses its client.
+        return False
+
+
+@admin.register(Group)
+class RoleAdmin(Audited, GroupAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(PeriodicTask)
+class ScheduleAdmin(Audited, beat.PeriodicTaskAdmin, ModelAdmin):  # type: ignore[misc]
+    list_display = ("name", "state", "scheduler", "last_ran", "total_run_count")
+    list_display_links = ("name",)
+    list_filter = ("enabled",)
+
+    @admin.display(description="State")
+    def state(self, task: PeriodicTask) -> SafeString:
+        return marks.badge("enabled", Tone.GOOD) if task.enabled else marks.badge("disabled", Tone.QUIET)
+
+    @admin.display(description="Last run")
+    def last_ran(self, task: PeriodicTask) -> SafeString:
+        return marks.when(task.last_run_at)
+
+
+@admin.register(IntervalSchedule)
+class IntervalAdmin(Audited, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(CrontabSchedule)
+class CrontabAdmin(Audited, beat.CrontabScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(ClockedSchedule)
+class ClockedAdmin(Audited, beat.ClockedScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(AccessAttempt)
+class FailedLogInAdmin(ConsoleAdmin):
+    explanation = (
+        "Log-ins that failed. After ten, a name is locked out from that address for 15 minutes; nobody else is."
+    )
+    empty = "No log-in has failed lately."
+    list_display = ("username", "ip_address", "failures_since_start", "at", "user_agent")
+    list_filter = ()
+    search_terms = (Term(USER_NAME, "username"),)
+    search_help_text = "User name"
+    moment = "attempt_time"
+    export_fields = ("attempt_time", "username", "ip_address", "failures_since_start", "user_agent")
+
+    @admin.display(description="At")
+    def at(self, attempt: AccessAttempt) -> SafeString:
+        return marks.when(attempt.attempt_time)

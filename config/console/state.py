@@ -1,0 +1,137 @@
+"""What the front page asks of the database and of Valkey, apart from the hourly figures. Every question is bounded."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import redis
+from django.db import connection
+
+from config.lib import health, valkey
+
+MOST = 10_000  # counting stops here
+
+_QUEUE = """
+SELECT count(*) FILTER (WHERE next_retry_at <= %(now)s),
+       count(*) FILTER (WHERE lease IS NOT NULL AND next_retry_at > %(now)s),
+       count(*) FILTER (WHERE lease IS NULL AND next_retry_at > %(now)s), min(next_retry_at)
+FROM (SELECT next_retry_at, lease FROM webhook_deliveries WHERE next_retry_at IS NOT NULL
+      ORDER BY next_retry_at LIMIT %(most)s) AS queue"""
+_AWAITING = """
+SELECT count(*), min(submitted_at)
+FROM (SELECT submitted_at FROM orders WHERE status = 'Pending Approval'
+      ORDER BY submitted_at LIMIT %(most)s) AS waiting"""
+_BATCHES = """
+SELECT count(*), count(*) FILTER (WHERE status IN ('pending', 'processing')),
+       count(*) FILTER (WHERE status = 'completed'),
+       count(*) FILTER (WHERE status = 'partial'), count(*) FILTER (WHERE status = 'failed'), coalesce(sum(total), 0)
+FROM bulk_order_batches WHERE created_at >= %(today)s"""
+_ENDPOINTS = """
+SELECT count(*) FILTER (WHERE active), count(*) FILTER (WHERE active AND failure_count > 0),
+       count(*) FILTER (WHERE NOT active AND disabled_at IS NOT NULL)
+FROM webhooks"""
+# The last thing that went wrong, looked for among an endpoint's newest deliveries.
+_FAILING = """
+SELECT w.id, w.url, w.failure_count, w.failing_since, said.error
+FROM webhooks w LEFT JOIN LATERAL (
+  SELECT error FROM (SELECT error FROM webhook_deliveries d WHERE d.webhook_id = w.id
+                     ORDER BY created_at DESC, id DESC LIMIT 200) AS newest
+  WHERE error IS NOT NULL LIMIT 1) AS said ON true
+WHERE w.active AND w.failure_count > 0 ORDER BY w.failure_count DESC, w.id LIMIT 6"""
+_NAMES = "SELECT id, name FROM integrations WHERE id = ANY (%(ids)s)"
+
+
+class Queue(NamedTuple):
+    due: int
+    in_flight: int
+    scheduled: int
+    oldest: datetime | None
+
+
+class Failing(NamedTuple):
+    id: str
+    url: str
+    failures: int
+    since: datetime | None
+    error: str | None
+
+
+class BatchesToday(NamedTuple):
+    number: int
+    running: int
+    completed: int
+    partial: int
+    failed: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A part of the system, and whether it is alive."""
+
+    name: str
+    is_alive: bool
+    says: str
+
+
+def queue(now: datetime) -> Queue:
+    return Queue(*_rows(_QUEUE, now=now, most=MOST)[0])
+
+
+def awaiting() -> tuple[int, datetime | None]:
+    """How many orders wait for a checker, and since when the oldest does."""
+    number, oldest = _rows(_AWAITING, most=MOST)[0]
+    return number, oldest
+
+
+def batches(today: datetime) -> BatchesToday:
+    return BatchesToday(*map(int, _rows(_BATCHES, today=today)[0]))
+
+
+def endpoints() -> tuple[int, int, int]:
+    """How many are active, failing, and disabled by the gateway."""
+    active, failing, disabled = _rows(_ENDPOINTS)[0]
+    return active, failing, disabled
+
+
+def failing_endpoints() -> list[Failing]:
+    return [Failing(*row) for row in _rows(_FAILING)]
+
+
+def integration_names(ids: list[str]) -> dict[str, str]:
+    return dict(_rows(_NAMES, ids=ids)) if ids else {}
+
+
+def pulses(now: datetime) -> list[Pulse]:
+    """The database has answered by now; the others are asked."""
+    database = Pulse("PostgreSQL", is_alive=True, says="connected")
+    try:
+        worker, beat = valkey.client().mget(health.WORKER_BEAT, health.BEAT_BEAT)
+    except redis.RedisError:
+        lost = "unknown while Valkey is away"
+        return [
+            database,
+            Pulse("Valkey", is_alive=False, says="not reachable: work goes on by the sweeps"),
+            Pulse("Workers", is_alive=False, says=lost),
+            Pulse("Scheduler", is_alive=False, says=lost),
+        ]
+    return [
+        database,
+        Pulse("Valkey", is_alive=True, says="connected"),
+        _process("Workers", worker, now),
+        _process("Scheduler", beat, now),
+    ]
+
+
+def _process(name: str, beat: Any, now: datetime) -> Pulse:
+    if beat is None:
+        return Pulse(name, is_alive=False, says=f"no sign of life for {health.HEARTBEAT_SECONDS} s")
+    seconds = max(0, int((now - datetime.fromtimestamp(int(beat), UTC)).total_seconds()))
+    return Pulse(name, is_alive=True, says=f"last sign of life {seconds} s ago")
+
+
+def _rows(statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
