@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.models import User
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -14,10 +15,19 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.lib.camel import CamelSerializer
-from config.lib.errors import TooManyRequests, Unauthorized, envelope
+from config.lib.errors import TooManyRequests, Unauthorized, as_json
 
-_LOCKED = "Too many failed log-ins; try again later"
 _GROUP_ROLES = ("operations", "support", "auditor")
+
+
+class LockedOut(TooManyRequests):
+    """Too many wrong passwords for one name from one address."""
+
+    def __init__(self) -> None:
+        seconds = int(settings.AXES_COOLOFF_TIME.total_seconds())
+        super().__init__(
+            "Too many failed log-ins; try again later", code="locked_out", headers={"Retry-After": str(seconds)}
+        )
 
 
 class UserSerializer(CamelSerializer):
@@ -56,9 +66,9 @@ def role_of(user: User) -> str:
     return next((role for role in _GROUP_ROLES if role in groups), "partner")
 
 
-def locked_out(request: HttpRequest, credentials: dict[str, Any], *args: Any, **kwargs: Any) -> JsonResponse:
-    """What the lockout answers outside of the API, e.g. at the admin's own log-in."""
-    return JsonResponse(envelope(_LOCKED, "locked_out", [_LOCKED]), status=429)
+def locked_out(request: HttpRequest, credentials: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+    """What a guesser gets from now on, from the API and from the console's log-in alike."""
+    return as_json(LockedOut())
 
 
 class Login(APIView):
@@ -71,10 +81,10 @@ class Login(APIView):
         form = CredentialsSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         user = auth.authenticate(request._request, **form.validated_data)
-        if getattr(request._request, "axes_locked_out", False):
-            raise TooManyRequests(_LOCKED, code="locked_out", headers={"Retry-After": "900"})
         if user is None:
             raise Unauthorized("Invalid username or password", code="invalid_credentials")
+        # Django keeps the session of somebody who logs in again; a key that was seen before must not live on.
+        request._request.session.cycle_key()
         auth.login(request._request, user)
         get_token(request._request)
         return Response({"user": UserSerializer(user).data, "message": "Login successful"})

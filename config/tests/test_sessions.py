@@ -41,10 +41,10 @@ def test_login_opens_a_session_and_gives_a_csrf_token(user: User) -> None:
 def test_an_unsafe_call_needs_the_csrf_token(user: User) -> None:
     client = Client(enforce_csrf_checks=True)
     token = log_in(client, username="asha", password=PASSWORD).cookies["csrftoken"].value
-    refusal = client.post("/api/auth/logout")
+    refusal = client.post("/api/auth/logout", {}, "application/json")
     assert (refusal.status_code, refusal.json()["code"]) == (403, "csrf_failed")
     assert client.get("/api/auth/me").status_code == 200
-    assert client.post("/api/auth/logout", headers={"X-CSRFToken": token}).status_code == 200
+    assert client.post("/api/auth/logout", {}, "application/json", headers={"X-CSRFToken": token}).status_code == 200
     assert client.get("/api/auth/me").status_code == 401
 
 
