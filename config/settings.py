@@ -172,6 +172,21 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(days=1),
         "options": {"expires": 86_400, "queue": "integrations"},
     },
+    "delete old events": {
+        "task": "webhooks.tasks.delete_old_events",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600, "queue": "webhooks"},
+    },
+    "forget sessions": {
+        "task": "config.lib.tasks.forget_sessions",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
+    "back up": {
+        "task": "config.lib.tasks.back_up",
+        "schedule": timedelta(hours=env.int("BACKUP_EVERY_HOURS", default=24)),
+        "options": {"expires": 3600},
+    },
 }
 CELERY_TASK_ROUTES = {
     "webhooks.*": {"queue": "webhooks"},
@@ -227,7 +242,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES + 1  # ours answers first, with 413
 WEBHOOKS_ALLOWED_NETWORKS: list[str] = env.list("WEBHOOKS_ALLOWED_NETWORKS", default=[])
 WEBHOOKS_REQUIRE_HTTPS: bool = env.bool("WEBHOOKS_REQUIRE_HTTPS", default=False)
 # Who keeps the secret of an integration's own webhook beside ours: called with integration_id and secret on rotation.
-WEBHOOKS_KEEP_MANAGED_SECRET = "integrations.services.keep_webhook_secret"
+WEBHOOKS_KEEP_MANAGED_SECRET = "integrations.services.keep_webhook_secret"  # noqa: S105  # a dotted name
 WEBHOOK_TIMEOUT_SECONDS: float = env.float("WEBHOOK_TIMEOUT_SECONDS", default=10)
 WEBHOOK_MAX_RETRIES: int = env.int("WEBHOOK_MAX_RETRIES", default=5)
 WEBHOOK_RETRY_BASE_SECONDS: float = env.float("WEBHOOK_RETRY_BASE_SECONDS", default=1)
@@ -314,7 +329,6 @@ BACKUP_DIR: str = env.str("BACKUP_DIR", default="")
 BACKUP_KEY: str = env.str("BACKUP_KEY", default="")
 BACKUP_S3_URL: str = env.str("BACKUP_S3_URL", default="")
 BACKUP_KEEP_DAYS: int = env.int("BACKUP_KEEP_DAYS", default=14)
-BACKUP_EVERY_HOURS: int = env.int("BACKUP_EVERY_HOURS", default=24)
 
 # --- The console ---------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import time
+from datetime import timedelta
 from functools import cache
 
 from celery import shared_task
@@ -10,12 +11,16 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.utils import timezone
 
+from config.lib.retention import delete_in_batches
 from webhooks import nudge, queue
 from webhooks.delivery import new_transport
 from webhooks.engine import Engine
 from webhooks.models import Webhook
 
 SHIFT_SECONDS = 60
+# What retention leaves: an event that is still on its way to somebody.
+UNDER_WAY = """EXISTS (SELECT FROM webhook_deliveries d
+                      WHERE d.event_id = webhook_events.id AND d.next_retry_at IS NOT NULL)"""
 DEEP_BACKLOG = 2000  # due deliveries: more than one process has in flight, several times over
 
 # Made before the pool forks: the worker's main process tells an engine in a child to finish and go.
@@ -70,3 +75,10 @@ def tell_owner(webhook_id: str) -> None:
         settings.DEFAULT_FROM_EMAIL,
         [webhook.user.email],
     )
+
+
+@shared_task
+def delete_old_events() -> None:
+    """Retention: an event goes with its deliveries and their attempts, which are never older than it."""
+    before = timezone.now() - timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
+    delete_in_batches("webhook_events", "created_at", before, unless=UNDER_WAY)
