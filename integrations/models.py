@@ -10,7 +10,7 @@ from django.db.models import Count, F, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Greatest
 
 from config.lib.database import LongNameIndex, TransactionTime
-from config.lib.encryption import EncryptedTextField
+from config.lib.encryption import EncryptedJSONField, EncryptedTextField
 from config.lib.exact_json import ExactJSONField
 from config.lib.ids import new_id
 
@@ -90,7 +90,8 @@ class Integration(models.Model):
     )
     api_key = models.TextField()
     api_secret = EncryptedTextField()
-    config = ExactJSONField(null=True, blank=True)
+    # Holds credentials of the partner at others, as of a payment gateway.
+    config = EncryptedJSONField(null=True, blank=True)
     webhook_url = models.TextField(null=True, blank=True)
     webhook_secret = EncryptedTextField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=TransactionTime(), editable=False)

@@ -17,6 +17,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
 from django.db.models.functions import Cast
 
+from config.lib import exact_json
+
 _Set_contra = TypeVar("_Set_contra", contravariant=True)
 _Get_co = TypeVar("_Get_co", covariant=True)
 GENERATE = "generate one: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
@@ -65,12 +67,19 @@ else:
             return cls
 
 
-class EncryptedTextField(_TextField[_Set_contra, _Get_co]):
-    """A TEXT column that holds a Fernet token and reads as ``str``.
+class _Unsearchable:
+    """The same value encrypts to another token each time: every lookup but ``isnull`` raises FieldError, where it would
+    else match nothing in silence."""
 
-    The same text encrypts to another token each time, so the column cannot be searched: every lookup but ``isnull``
-    raises FieldError instead of silently matching nothing.
-    """
+    def get_lookup(self, lookup_name: str) -> Any:
+        return super().get_lookup(lookup_name) if lookup_name == "isnull" else None  # type: ignore[misc]
+
+    def get_transform(self, _lookup_name: str) -> Any:
+        return None
+
+
+class EncryptedTextField(_Unsearchable, _TextField[_Set_contra, _Get_co]):
+    """A TEXT column that holds a Fernet token and reads as ``str``."""
 
     def get_prep_value(self, value: Any) -> Any:
         text = super().get_prep_value(value)
@@ -79,18 +88,24 @@ class EncryptedTextField(_TextField[_Set_contra, _Get_co]):
     def from_db_value(self, value: str | None, *_: object) -> str | None:
         return None if value is None else decrypt(value)
 
-    def get_lookup(self, lookup_name: str) -> Any:
-        return super().get_lookup(lookup_name) if lookup_name == "isnull" else None
 
-    def get_transform(self, _lookup_name: str) -> None:
-        return None
+class EncryptedJSONField(_Unsearchable, exact_json.ExactJSONField):
+    """A JSONB column that holds one string, a Fernet token, and reads as the JSON value inside."""
+
+    def get_db_prep_value(self, value: Any, *args: Any, **options: Any) -> Any:
+        token = None if value is None else encrypt(exact_json.dumps(value).decode())
+        return super().get_db_prep_value(token, *args, **options)
+
+    def from_db_value(self, value: Any, *args: Any) -> Any:
+        token = super().from_db_value(value, *args)
+        return None if token is None else exact_json.loads(decrypt(token))
 
 
 def encrypted_columns() -> list[tuple[type[models.Model], list[str]]]:
     """Every model of the project that has encrypted fields, with their names."""
     found = []
     for model in apps.get_models():
-        names = [field.name for field in model._meta.local_concrete_fields if isinstance(field, EncryptedTextField)]
+        names = [field.name for field in model._meta.local_concrete_fields if isinstance(field, _Unsearchable)]
         if names:
             found.append((model, names))
     return found
@@ -102,9 +117,9 @@ def rotate(model: type[models.Model], names: Sequence[str], *, batch: int = 200)
     Values already under the first key are left alone, so a run that was interrupted is simply started again. A batch is
     one short transaction in primary-key order.
     """
-    # The cast hands out the stored token: an expression has its own output field, which does not decrypt.
-    tokens = {f"{name}_token": Cast(name, models.TextField()) for name in names}
-    rows = model._base_manager.order_by("pk").annotate(**tokens).values_list("pk", *tokens)
+    # The cast hands out what is stored: an expression has its own output field, which does not decrypt.
+    stored = {f"stored_{name}": Cast(name, models.TextField()) for name in names}
+    rows = model._base_manager.order_by("pk").annotate(**stored).values_list("pk", *stored)
     last: Any = None
     while page := list((rows if last is None else rows.filter(pk__gt=last))[:batch]):
         with transaction.atomic():
@@ -112,32 +127,34 @@ def rotate(model: type[models.Model], names: Sequence[str], *, batch: int = 200)
         last = page[-1][0]
 
 
-def _rotate_row(model: type[models.Model], pk: Any, tokens: dict[str, str | None]) -> int:
-    newest = Fernet(settings.FIELD_ENCRYPTION_KEYS[0])
-    stale = {name: token for name, token in tokens.items() if token is not None and not _opens(newest, token)}
-    return sum(_rotate_value(model, pk, name, token) for name, token in stale.items())
+def _rotate_row(model: type[models.Model], pk: Any, stored: dict[str, str | None]) -> int:
+    return sum(_rotate_value(model, pk, name, text) for name, text in stored.items() if text and _is_stale(text))
 
 
-def _rotate_value(model: type[models.Model], pk: Any, name: str, token: str) -> int:
-    # Compare-and-set on the stored token: a secret replaced while we worked is never put back.
-    fresh = models.Value(_under_first_key(token), output_field=models.TextField())
-    stored = model._base_manager.annotate(stored_token=Cast(name, models.TextField()))
-    return stored.filter(pk=pk, stored_token=token).update(**{name: fresh})
-
-
-def _under_first_key(token: str) -> str:
+def _rotate_value(model: type[models.Model], pk: Any, name: str, stored: str) -> int:
+    token = _token_in(stored)
     try:
-        return key_ring().rotate(token).decode("ascii")
+        fresh = stored.replace(token, key_ring().rotate(token).decode("ascii"))
     except InvalidToken:
         raise Undecryptable from None
+    is_json = isinstance(model._meta.get_field(name), models.JSONField)
+    value = Cast(models.Value(fresh, models.TextField()), models.JSONField() if is_json else models.TextField())
+    # Compare-and-set on what is stored: a secret replaced while we worked is never put back.
+    rows = model._base_manager.annotate(stored_text=Cast(name, models.TextField()))
+    return rows.filter(pk=pk, stored_text=stored).update(**{name: value})
 
 
-def _opens(key: Fernet, token: str) -> bool:
+def _token_in(stored: str) -> str:
+    """The token of a TEXT column, or of the JSON string in a JSONB one."""
+    return stored.strip('"')
+
+
+def _is_stale(stored: str) -> bool:
     try:
-        key.decrypt(token)
+        Fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(_token_in(stored))
     except InvalidToken:
-        return False
-    return True
+        return True
+    return False
 
 
 @checks.register(checks.Tags.security)

@@ -123,7 +123,7 @@ class Migration(migrations.Migration):
                 ),
                 ("api_key", models.TextField()),
                 ("api_secret", config.lib.encryption.EncryptedTextField()),
-                ("config", config.lib.exact_json.ExactJSONField(blank=True, null=True)),
+                ("config", config.lib.encryption.EncryptedJSONField(blank=True, null=True)),
                 ("webhook_url", models.TextField(blank=True, null=True)),
                 ("webhook_secret", config.lib.encryption.EncryptedTextField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(db_default=config.lib.database.TransactionTime(), editable=False)),

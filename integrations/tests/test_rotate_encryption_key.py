@@ -20,16 +20,16 @@ OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 @pytest.fixture
 def rows(owner: User, settings: Any) -> list[Integration]:
     settings.FIELD_ENCRYPTION_KEYS = [OLD]
-    made = [an_integration(owner, webhook_secret=f"whsec_{n}") for n in range(7)]
+    made = [an_integration(owner, webhook_secret=f"whsec_{n}", config={"salt": n}) for n in range(7)]
     settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD]
     return made
 
 
 def under_first_key() -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT api_secret, webhook_secret FROM integrations")
-        tokens = [token for row in cursor.fetchall() for token in row]
-    return sum(encryption._opens(Fernet(NEW), token) for token in tokens)
+        cursor.execute("SELECT api_secret, webhook_secret, config::text FROM integrations")
+        stored = [text for row in cursor.fetchall() for text in row]
+    return sum(not encryption._is_stale(text) for text in stored)
 
 
 def rotate(batch: int = 3) -> str:
@@ -39,11 +39,12 @@ def rotate(batch: int = 3) -> str:
 
 
 def test_every_secret_comes_under_the_first_key_unchanged(rows: list[Integration], settings: Any) -> None:
-    assert "integrations: 7 rows read, 14 values re-encrypted" in rotate()
+    assert "integrations: 7 rows read, 21 values re-encrypted" in rotate()
     settings.FIELD_ENCRYPTION_KEYS = [NEW]
     for row in rows:
         read = Integration.objects.get(pk=row.pk)
         assert (read.api_secret, read.webhook_secret) == (row.api_secret, row.webhook_secret)
+        assert read.config == row.config
         assert read.previous_api_secret is None
 
 
@@ -53,14 +54,14 @@ def test_a_second_run_changes_nothing(rows: list[Integration]) -> None:
 
 
 def test_an_interrupted_run_is_taken_up_again(rows: list[Integration]) -> None:
-    steps = encryption.rotate(Integration, ["api_secret", "webhook_secret"], batch=3)
+    steps = encryption.rotate(Integration, ["api_secret", "webhook_secret", "config"], batch=3)
     next(steps)
     next(steps)
     steps.close()
     done = under_first_key()
-    assert 0 < done < 14
-    assert f"{14 - done} values re-encrypted" in rotate()
-    assert under_first_key() == 14
+    assert 0 < done < 21
+    assert f"{21 - done} values re-encrypted" in rotate()
+    assert under_first_key() == 21
 
 
 def test_a_secret_replaced_meanwhile_is_not_put_back(rows: list[Integration]) -> None:

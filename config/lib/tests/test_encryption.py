@@ -1,6 +1,7 @@
 """Secrets at rest: the key ring, the field on a real column, the check of the setting"""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
@@ -11,8 +12,16 @@ from django.db import connection, models
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.lib import encryption
-from config.lib.encryption import EncryptedTextField, Undecryptable, check_keys, decrypt, encrypt, key_ring
+from config.lib import encryption, exact_json
+from config.lib.encryption import (
+    EncryptedJSONField,
+    EncryptedTextField,
+    Undecryptable,
+    check_keys,
+    decrypt,
+    encrypt,
+    key_ring,
+)
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
@@ -20,6 +29,7 @@ OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 class Safe(models.Model):
     secret = EncryptedTextField()
     spare = EncryptedTextField(null=True)
+    papers = EncryptedJSONField(null=True)
 
     objects: ClassVar = models.Manager["Safe"]()
 
@@ -35,7 +45,7 @@ class Safe(models.Model):
 @pytest.fixture
 def table(db: None) -> Iterator[None]:
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMP TABLE test_safe (id serial PRIMARY KEY, secret text NOT NULL, spare text)")
+        cursor.execute("CREATE TEMP TABLE test_safe (id serial PRIMARY KEY, secret text, spare text, papers jsonb)")
         yield
         cursor.execute("DROP TABLE test_safe")
 
@@ -77,8 +87,23 @@ def test_every_way_of_writing_encrypts(table: None) -> None:
     ]
 
 
+@pytest.mark.parametrize("value", [{"a": [1, Decimal("0.10"), None, "ü"]}, {}, [], "text", 5, True])
+def test_json_is_stored_as_one_token_and_keeps_its_exact_figures(table: None, value: Any) -> None:
+    Safe.objects.create(secret="x", papers=value)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT jsonb_typeof(papers), papers #>> '{}' FROM test_safe")
+        kind, token = cursor.fetchone()
+    assert kind == "string"
+    assert exact_json.loads(decrypt(token)) == value
+    assert str(Safe.objects.get().papers) == str(value)
+
+
 @pytest.mark.parametrize(
-    "condition", [{"secret": "x"}, {"secret__in": ["x"]}, {"secret__startswith": "x"}, {"spare": None}]
+    "condition",
+    [
+        *({"secret": "x"}, {"secret__in": ["x"]}, {"secret__startswith": "x"}, {"spare": None}),
+        *({"papers": {}}, {"papers__a": 1}, {"papers__has_key": "a"}, {"papers__contains": {}}),
+    ],
 )
 def test_a_search_for_a_secret_is_refused_rather_than_empty(condition: dict[str, Any]) -> None:
     with pytest.raises(FieldError):
@@ -139,4 +164,5 @@ def test_every_encrypted_column_of_the_project_is_known() -> None:
         ("integrations", "api_secret"),
         ("integrations", "previous_api_secret"),
         ("integrations", "webhook_secret"),
+        ("integrations", "config"),
     }
