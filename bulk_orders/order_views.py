@@ -9,16 +9,14 @@ from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from bulk_orders import orders, payments
+from bulk_orders import documentation, orders, payments
 from bulk_orders.callers import integration_of, user_of
 from bulk_orders.filters import submitted_between, with_status
 from bulk_orders.idempotency import once
 from bulk_orders.models import Order, OrderQuerySet, PaymentStatus
 from bulk_orders.pages import BySubmission
 from bulk_orders.serializers import (
-    OrderReplySerializer,
     OrderSerializer,
-    PaymentReplySerializer,
     PaymentRequestSerializer,
     PaymentSerializer,
     ReasonSerializer,
@@ -76,56 +74,56 @@ class Orders(viewsets.GenericViewSet[Order]):
             raise Forbidden("Only an integration with the scope reports on orders", code="insufficient_scope")
         return self.get_order(Order.objects.filter(client_id__in=integration.reachable_user_ids()))
 
-    @extend_schema(request=dict, responses={201: OrderReplySerializer}, tags=["orders"])
+    @extend_schema(**documentation.SUBMIT_ORDER)
     def create(self, request: Request) -> HttpResponseBase:
         """Submit one order."""
         return once(request, lambda: _submitted(request))
 
-    @extend_schema(responses=OrderSerializer(many=True), tags=["orders"])
+    @extend_schema(**documentation.LIST_ORDERS)
     def list(self, request: Request) -> Response:
         """Orders, newest first."""
         rows = submitted_between(with_status(self.get_queryset(), request, [*Status]), request)
         return self.get_paginated_response(OrderSerializer(self.paginate_queryset(rows), many=True).data)
 
-    @extend_schema(responses=OrderSerializer, tags=["orders"])
+    @extend_schema(**documentation.GET_ORDER)
     def retrieve(self, request: Request, order: str) -> Response:
         """One order, by its id or its model order id."""
         return Response(OrderSerializer(self.get_order()).data)
 
-    @extend_schema(responses=TransitionSerializer(many=True), tags=["orders"])
+    @extend_schema(**documentation.HISTORY)
     def history(self, request: Request, order: str) -> Response:
         """Every move of the order, from its submission on."""
         return Response(TransitionSerializer(self.get_order().history(), many=True).data)
 
-    @extend_schema(request=None, responses=OrderReplySerializer, tags=["orders"])
+    @extend_schema(**documentation.STEP)
     def claim(self, request: Request, order: str) -> Response:
         """Reserve the order for yourself."""
         return _moved("claimed", orders.claim(order_id=self.order_to_check().pk, checker_id=user_of(request).pk))
 
-    @extend_schema(request=None, responses=OrderReplySerializer, tags=["orders"])
+    @extend_schema(**documentation.STEP)
     def release(self, request: Request, order: str) -> Response:
         """Give a claimed order back."""
         return _moved("released", orders.release(order_id=self.order_to_check().pk, checker_id=user_of(request).pk))
 
-    @extend_schema(request=None, responses=OrderReplySerializer, tags=["orders"])
+    @extend_schema(**documentation.STEP)
     def authorize(self, request: Request, order: str) -> Response:
         """Send another's order on its way."""
         return _moved("authorized", orders.authorize(order_id=self.order_to_check().pk, checker_id=user_of(request).pk))
 
-    @extend_schema(request=ReasonSerializer, responses=OrderReplySerializer, tags=["orders"])
+    @extend_schema(**documentation.STEP_WITH_REASON)
     def reject(self, request: Request, order: str) -> Response:
         """Refuse another's order, saying why."""
         order_id, reason = self.order_to_check().pk, _read(ReasonSerializer, request)["reason"] or ""
         return _moved("rejected", orders.reject(order_id=order_id, checker_id=user_of(request).pk, reason=reason))
 
-    @extend_schema(request=ReasonSerializer, responses=OrderReplySerializer, tags=["orders"])
+    @extend_schema(**documentation.STEP_WITH_REASON)
     def cancel(self, request: Request, order: str) -> Response:
         """Take your own order back before it is authorized."""
         own = self.get_order(Order.objects.for_user(user_of(request).pk))
         reason = _read(ReasonSerializer, request)["reason"]
         return _moved("cancelled", orders.cancel(order_id=own.pk, user_id=user_of(request).pk, reason=reason))
 
-    @extend_schema(request=PaymentRequestSerializer, responses={201: PaymentReplySerializer}, tags=["orders"])
+    @extend_schema(**documentation.PAYMENT)
     def payment(self, request: Request, order: str) -> HttpResponseBase:
         """Report a payment received or failed."""
         order_id, told = self.reachable_order().pk, _read(PaymentRequestSerializer, request)
@@ -134,7 +132,7 @@ class Orders(viewsets.GenericViewSet[Order]):
         )
         return once(request, lambda: _paid(order_id, receipt))
 
-    @extend_schema(request=StatusRequestSerializer, responses=OrderReplySerializer, tags=["orders"])
+    @extend_schema(**documentation.REPORT)
     def report(self, request: Request, order: str) -> Response:
         """Report how an authorized order fares at the registrar."""
         order_id, report = self.reachable_order().pk, orders.Report(**_read(StatusRequestSerializer, request))

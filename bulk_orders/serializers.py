@@ -166,8 +166,3 @@ class SubmittedSerializer(CamelSerializer):
 class UploadSerializer(CamelSerializer):
     file = serializers.FileField()
     options = OptionsSerializer(required=False)
-
-
-class BulkRequestSerializer(CamelSerializer):
-    orders = serializers.ListField(child=serializers.JSONField(), min_length=1)
-    options = OptionsSerializer(required=False)

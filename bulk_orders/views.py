@@ -11,19 +11,12 @@ from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from bulk_orders import batches, downloads, intake, uploads, waiting
+from bulk_orders import batches, documentation, downloads, intake, uploads, waiting
 from bulk_orders.callers import identity_of, user_of
 from bulk_orders.filters import with_status
 from bulk_orders.idempotency import once
 from bulk_orders.models import Batch, BatchQuerySet, BatchStatus
-from bulk_orders.serializers import (
-    BatchDetailSerializer,
-    BatchSerializer,
-    BulkRequestSerializer,
-    ResultSerializer,
-    SubmittedSerializer,
-    UploadSerializer,
-)
+from bulk_orders.serializers import BatchDetailSerializer, BatchSerializer, ResultSerializer
 from bulk_orders.verdicts import Outcome
 from config.lib.camel import RowTolerantJsonParser
 from config.lib.errors import NotFound
@@ -57,34 +50,33 @@ class BulkOrders(viewsets.GenericViewSet[Batch]):
             raise NotFound("Bulk order batch not found")
         return batch
 
-    @extend_schema(request=BulkRequestSerializer, responses={202: SubmittedSerializer}, tags=["bulk orders"])
+    @extend_schema(**documentation.SUBMIT_BATCH)
     def create(self, request: Request) -> HttpResponseBase:
         """Submit orders. Every row is judged at once; orders are made in the background."""
         body: Any = request.data if isinstance(request.data, dict) else {}
         rows = body["orders"] if isinstance(body.get("orders"), list) else []
-        work = partial(_submit, request, rows, body.get("options"), settings.BULK_ORDERS_MAX)
-        return once(request, lambda: accepted(request, work()))
+        return once(request, partial(_take_in, request, rows, body.get("options"), settings.BULK_ORDERS_MAX))
 
-    @extend_schema(responses=BatchSerializer(many=True), tags=["bulk orders"])
+    @extend_schema(**documentation.LIST_BATCHES)
     def list(self, request: Request) -> Response:
         """Your batches, newest first."""
-        batches = with_status(self.get_queryset(), request, BatchStatus.values)
-        return self.get_paginated_response(BatchSerializer(self.paginate_queryset(batches), many=True).data)
+        rows = with_status(self.get_queryset(), request, BatchStatus.values)
+        return self.get_paginated_response(BatchSerializer(self.paginate_queryset(rows), many=True).data)
 
-    @extend_schema(responses=BatchDetailSerializer, tags=["bulk orders"])
+    @extend_schema(**documentation.GET_BATCH)
     def retrieve(self, request: Request, batch_id: str) -> Response:
         """One batch, its counters, and the first hundred orders and errors; `?wait=` seconds for it to move."""
         batch, seconds = self.get_batch(), waiting.seconds_of(request.query_params.get("wait"))
         waiting.wait_for_change(batch, seconds=seconds, caller=identity_of(request))
         return Response(BatchDetailSerializer(batch).data)
 
-    @extend_schema(responses=ResultSerializer(many=True), tags=["bulk orders"])
+    @extend_schema(**documentation.RESULTS)
     def results(self, request: Request, batch_id: str) -> Response:
         """What became of every row, in the rows' order."""
         rows: Any = with_status(self.get_batch().results.all(), request, [*Outcome])
         return self.get_paginated_response(ResultSerializer(self.paginate_queryset(rows), many=True).data)
 
-    @extend_schema(responses={(200, "text/csv"): str}, tags=["bulk orders"])
+    @extend_schema(**documentation.FAILED_ROWS)
     def failed_rows(self, request: Request, batch_id: str) -> HttpResponseBase:
         """The failed rows as a sheet that can be corrected and uploaded, each with its error."""
         lines = downloads.failed_rows(self.get_batch())
@@ -92,62 +84,50 @@ class BulkOrders(viewsets.GenericViewSet[Batch]):
             StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8"), f"{batch_id}-failed.csv"
         )
 
-    @extend_schema(responses={(200, "application/octet-stream"): bytes}, tags=["bulk orders"])
+    @extend_schema(**documentation.TEMPLATE)
     def template(self, request: Request, extension: str) -> HttpResponseBase:
         """An empty sheet with all columns."""
         make, content_type = downloads.TEMPLATES[extension]
         return _attachment(HttpResponse(make(), content_type=content_type), f"template.{extension}")
 
-    @extend_schema(
-        request={"multipart/form-data": UploadSerializer}, responses={202: SubmittedSerializer}, tags=["bulk orders"]
-    )
+    @extend_schema(**documentation.UPLOAD)
     def upload(self, request: Request) -> HttpResponseBase:
         """Submit a file of orders: CSV, JSONL or XLSX."""
         file, options = uploads.file_of(request.data), uploads.options_of(request.data)
-        rows, limit = partial(uploads.rows_of, file), settings.BULK_UPLOAD_MAX_ORDERS
-        body = [uploads.digest(file), options]
-        return once(request, lambda: accepted(request, _submit(request, rows(), options, limit)), body=body)
+        body, rows = [uploads.digest(file), options], uploads.rows_of(file)
+        work = partial(_take_in, request, rows, options, settings.BULK_UPLOAD_MAX_ORDERS)
+        return once(request, work, body=body)
 
-    @extend_schema(request=None, responses=BatchDetailSerializer, tags=["bulk orders"])
+    @extend_schema(**documentation.CANCEL_BATCH)
     def cancel(self, request: Request, batch_id: str) -> Response:
         """Skip what has not been processed yet."""
         return Response(BatchDetailSerializer(batches.cancel(batch_id=self.get_batch().pk)).data)
 
-    @extend_schema(request=None, responses={202: BatchDetailSerializer}, tags=["bulk orders"])
+    @extend_schema(**documentation.RETRY_BATCH)
     def retry(self, request: Request, batch_id: str) -> Response:
         """Run the failed rows again."""
         return Response(BatchDetailSerializer(batches.retry(batch_id=self.get_batch().pk)).data, status=202)
 
 
-def _submit(request: Request, rows: Iterable[Any], options: Any, limit: int) -> intake.Submission:
-    return intake.submit(
+def _take_in(request: Request, rows: Iterable[Any], options: Any, limit: int) -> Response:
+    """202, with the true verdicts: they are what the workers will carry out."""
+    batch, tally = intake.submit(
         user_id=user_of(request).pk,
         rows=rows,
         limit=limit,
         options=intake.Options.read(options),
         address=client_address(request),
     )
+    reply = {
+        "success": True,
+        "batchId": batch.batch_id,
+        "message": "Orders validated successfully" if batch.validate_only else "Bulk order submitted for processing",
+        "summary": {"total": tally.total, "submitted": tally.succeeded, "failed": tally.failed, "errors": tally.errors},
+    }
+    root = request.path.partition("/bulk-orders")[0]
+    return Response(reply, status=202, headers={"Location": f"{root}/bulk-orders/{batch.batch_id}"})
 
 
 def _attachment(reply: HttpResponseBase, name: str) -> HttpResponseBase:
     reply["Content-Disposition"] = f'attachment; filename="{name}"'
     return reply
-
-
-def accepted(request: Request, submission: intake.Submission) -> Response:
-    """202, with the true verdicts: they are what the workers will carry out."""
-    batch, tally = submission
-    validated = batch.validate_only
-    reply = {
-        "success": True,
-        "batchId": batch.batch_id,
-        "message": "Orders validated successfully" if validated else "Bulk order submitted for processing",
-        "summary": {
-            "total": tally.total,
-            "submitted": tally.succeeded,
-            "failed": tally.failed,
-            "errors": tally.errors,
-        },
-    }
-    root = request.path.partition("/bulk-orders")[0]
-    return Response(reply, status=202, headers={"Location": f"{root}/bulk-orders/{batch.batch_id}"})

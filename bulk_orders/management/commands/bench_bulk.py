@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -138,7 +138,8 @@ def ceiling(user: User, count: int) -> float:
     webhook_id = apps.get_model("webhooks", "Webhook").objects.values_list("pk", flat=True)[0]
     started = time.perf_counter()
     for first in range(0, count, CHUNK):
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as django_cursor:
+            cursor: Any = django_cursor  # psycopg's `copy` is not known to Django's stubs
             for table, lines in copied(cursor, batch, webhook_id, first, rows[first : first + CHUNK]).items():
                 with cursor.copy(f"COPY {table} ({COPIES[table]}) FROM STDIN") as copy:
                     for line in lines:
@@ -169,11 +170,11 @@ def post_of_100(user: User, times: int = 100) -> None:
     client = Client()
     client.force_login(user)
     text = exact_json.dumps({"orders": [*order_forms(100)]})
-    spans = {
+    calls: dict[str, Callable[[], Any]] = {
         "POST /api/bulk-orders of 100": lambda: client.post("/api/bulk-orders", text, content_type="application/json"),
         "GET /api/auth/me, for comparison": lambda: client.get("/api/auth/me"),
     }
-    for name, call in spans.items():
+    for name, call in calls.items():
         spent = []
         for _ in range(times):
             started = time.perf_counter()
