@@ -44,7 +44,7 @@ def seed(db: None) -> None:
 def rows(query: str, schema: str, table: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, [schema, table])
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def columns(schema: str, table: str) -> dict[str, tuple[str, str, str | None]]:
