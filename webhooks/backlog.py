@@ -13,8 +13,8 @@ _REQUEUE_FAILED = """
 WITH due AS (
   UPDATE webhook_deliveries
   SET status = 'retrying', next_retry_at = CASE WHEN %(active)s THEN %(now)s END, lane = %(lane)s
-  WHERE webhook_id = %(webhook_id)s AND status = 'failed' AND lease IS NULL AND event <> 'webhook.test'
-    AND attempts < coalesce(%(max_retries)s, 2147483647)
+  WHERE webhook_id = %(webhook_id)s AND status = 'failed' AND event <> 'webhook.test'
+    AND (lease IS NULL OR leased_until <= %(now)s) AND attempts < coalesce(%(max_retries)s, 2147483647)
   RETURNING id, status, attempts, error, created_at
 )
 SELECT count(*) OVER (), id, status, attempts, error FROM due ORDER BY created_at, id LIMIT %(first)s
@@ -59,7 +59,8 @@ WITH selected AS MATERIALIZED (
   LEFT JOIN webhook_deliveries d ON d.event_id = e.id AND d.webhook_id = %(webhook_id)s
   WHERE e.user_id = %(user_id)s AND e.created_at >= %(since)s AND e.created_at < %(until)s
     AND e.name = ANY (%(events)s) AND e.name <> 'webhook.test'
-    AND (%(statuses)s::text[] IS NULL OR d.status = ANY (%(statuses)s)) AND d.lease IS NULL
+    AND (%(statuses)s::text[] IS NULL OR d.status = ANY (%(statuses)s))
+    AND (d.lease IS NULL OR d.leased_until <= %(now)s)
   ORDER BY e.created_at, e.id
 )
 """
@@ -68,8 +69,8 @@ _REPLAY = """
 , again AS (
   UPDATE webhook_deliveries
   SET status = 'pending', attempts = 0, next_retry_at = CASE WHEN %(active)s THEN %(now)s END, lane = %(lane)s,
-      response_code = NULL, response_body = NULL, error = NULL, duration_ms = NULL
-  WHERE id IN (SELECT delivery_id FROM selected) AND lease IS NULL
+      response_code = NULL, response_body = NULL, error = NULL, duration_ms = NULL, lease = NULL, leased_until = NULL
+  WHERE id IN (SELECT delivery_id FROM selected) AND (lease IS NULL OR leased_until <= %(now)s)
   RETURNING 1
 ), made AS (
   INSERT INTO webhook_deliveries (id, webhook_id, event, payload, status, next_retry_at, event_id, lane)
@@ -84,8 +85,8 @@ SELECT (SELECT count(*) FROM again) + (SELECT count(*) FROM made)
 """
 
 
-def count(selection: Selection) -> int:
-    [(number,)] = execute(_SELECTED + _COUNT, _parameters(selection))
+def count(selection: Selection, *, now: datetime) -> int:
+    [(number,)] = execute(_SELECTED + _COUNT, _parameters(selection) | {"now": now})
     return int(number)
 
 

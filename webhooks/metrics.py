@@ -17,7 +17,6 @@ ATTEMPT_SECONDS = Histogram(
     "Time from the start of an attempt to its end.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-DISABLED = Counter("gateway_webhook_endpoints_disabled", "Endpoints disabled for failing.")
 
 MOST = 100_000  # no figure costs more than a look at so many rows of the queue; beyond it, it stands still
 
@@ -28,10 +27,10 @@ TRUTHS = (
         # By idx_webhook_deliveries_next_retry. What is in flight bears a lease that has not ended.
         f"""
         SELECT state, count(queue.next_retry_at) FROM (VALUES ('due'), ('in_flight'), ('scheduled')) AS states (state)
-        LEFT JOIN (SELECT next_retry_at, lease FROM webhook_deliveries
+        LEFT JOIN (SELECT next_retry_at, leased_until FROM webhook_deliveries
                    WHERE next_retry_at IS NOT NULL ORDER BY next_retry_at LIMIT {MOST}) AS queue
-          ON state = CASE WHEN next_retry_at <= now() THEN 'due' WHEN lease IS NULL THEN 'scheduled'
-                          ELSE 'in_flight' END
+          ON state = CASE WHEN leased_until > now() THEN 'in_flight' WHEN next_retry_at <= now() THEN 'due'
+                          ELSE 'scheduled' END
         GROUP BY state""",  # noqa: S608  # a constant
         ("state",),
     ),
@@ -42,7 +41,8 @@ TRUTHS = (
         f"""
         SELECT coalesce(extract(epoch FROM now() - min(due.next_retry_at)), 0)
         FROM (SELECT webhook_id, next_retry_at FROM webhook_deliveries
-              WHERE next_retry_at <= now() ORDER BY next_retry_at LIMIT {MOST}) AS due
+              WHERE next_retry_at <= now() AND (lease IS NULL OR leased_until <= now())
+              ORDER BY next_retry_at LIMIT {MOST}) AS due
         JOIN webhooks w ON w.id = due.webhook_id
         WHERE w.active AND w.failure_count < {BREAKER_FAILURES} AND w.rate_limit IS NULL""",  # noqa: S608
     ),

@@ -134,9 +134,12 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 class Delivery(models.Model):
     """One event on its way to one endpoint, and the queue itself.
 
-    Due: ``next_retry_at <= now``. In flight: `lease` is set and ``next_retry_at`` is the lease's end, so that a dead
-    worker's deliveries become due again by themselves; a result is recorded only under the lease it was sent with.
+    Due: ``next_retry_at <= now``, unless in flight: `lease` is set and `leased_until` ahead. A dead worker's deliveries
+    are due again by themselves when that is past; a result is recorded only under the lease it was sent with.
     Finished or held: ``next_retry_at`` is NULL.
+
+    A lease touches no indexed column and finds room on the row's page (see the migration's fillfactor), so claiming
+    writes no index: it costs a quarter of moving ``next_retry_at``.
     """
 
     id = models.TextField(primary_key=True, default=partial(new_id, "del"))
@@ -163,6 +166,7 @@ class Delivery(models.Model):
     )
     duration_ms = models.IntegerField(null=True, blank=True, help_text="Of the last attempt, in milliseconds.")
     lease = models.BigIntegerField(null=True, blank=True, help_text="Fencing token of the worker that holds it.")
+    leased_until = models.DateTimeField(null=True, blank=True)
     lane = models.SmallIntegerField(choices=Lane, default=Lane.FIRST, db_default=Lane.FIRST)
     # The order in which deliveries came to be: created_at is the same for all of a transaction.
     sequence = models.BigIntegerField(db_default=NextDeliverySequence(), editable=False)
@@ -205,8 +209,7 @@ class Delivery(models.Model):
             # What has ended waits for nothing.
             models.CheckConstraint(
                 condition=Q(status__in=[DeliveryStatus.PENDING, DeliveryStatus.RETRYING])
-                | Q(next_retry_at__isnull=True)
-                | Q(lease__isnull=False),
+                | Q(next_retry_at__isnull=True),
                 name="webhook_deliveries_ended_not_due",
             ),
         ]

@@ -30,7 +30,7 @@ class NewEvent(NamedTuple):
 # Events and deliveries in one statement: the data travel to the database once, and are copied there.
 _PUBLISH = """
 WITH new AS MATERIALIZED (
-  SELECT * FROM unnest(%(ids)s::text[], %(users)s::int[], %(names)s::text[], %(data)s::text[], %(bodies)s::bytea[])
+  SELECT * FROM unnest(%(ids)b::text[], %(users)b::int[], %(names)b::text[], %(data)b::text[], %(bodies)b::bytea[])
     WITH ORDINALITY AS new (id, user_id, name, data, body, position)
 ), event AS (
   INSERT INTO webhook_events (id, user_id, name, data, body, created_at)

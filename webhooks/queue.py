@@ -73,9 +73,10 @@ WITH RECURSIVE queued (webhook_id) AS (
          greatest(w.next_slot_at, %(now)s - %(slack)s * interval '1 s') AS slot  -- greatest() passes over NULL
   FROM queued
   JOIN webhooks w ON w.id = queued.webhook_id AND w.active
-  LEFT JOIN unnest(%(busy_ids)s::text[], %(busy_counts)s::int[]) AS busy (id, count) ON busy.id = w.id
+  LEFT JOIN unnest(%(busy_ids)b::text[], %(busy_counts)b::int[]) AS busy (id, count) ON busy.id = w.id
   WHERE EXISTS (SELECT FROM webhook_deliveries d
-                WHERE d.webhook_id = w.id AND d.lane IN (0, 1, 2, 3) AND d.next_retry_at <= %(now)s)
+                WHERE d.webhook_id = w.id AND d.lane IN (0, 1, 2, 3) AND d.next_retry_at <= %(now)s
+                  AND (d.lease IS NULL OR d.leased_until <= %(now)s))
 ), paced AS (
   SELECT id, slot, next_slot_at, least(room, 1 + floor(extract(epoch FROM %(now)s - slot) * rate_limit))::int AS room
   FROM endpoint WHERE rate_limit IS NOT NULL AND room > 0 AND slot <= %(now)s
@@ -86,11 +87,14 @@ WITH RECURSIVE queued (webhook_id) AS (
 ), allowed AS (
   SELECT id, room FROM endpoint WHERE rate_limit IS NULL AND room > 0 UNION ALL SELECT id, room FROM reserved
 ), due AS (
+  -- Whole keys are compared, so that no other index than the queue's can serve.
   SELECT pick.id FROM allowed CROSS JOIN LATERAL (
-    SELECT d.id FROM (VALUES (0), (1), (2)) AS lanes (lane) CROSS JOIN LATERAL (
+    SELECT d.id FROM (VALUES (0::smallint), (1), (2)) AS lanes (lane) CROSS JOIN LATERAL (
       SELECT id FROM webhook_deliveries
-      WHERE webhook_id = allowed.id AND lane = lanes.lane AND next_retry_at <= %(now)s
-      ORDER BY next_retry_at LIMIT allowed.room FOR UPDATE SKIP LOCKED) AS d
+      WHERE (webhook_id, lane, next_retry_at) >= (allowed.id, lanes.lane, '-infinity'::timestamptz)
+        AND (webhook_id, lane, next_retry_at) <= (allowed.id, lanes.lane, %(now)s)
+        AND next_retry_at IS NOT NULL AND (lease IS NULL OR leased_until <= %(now)s)
+      ORDER BY webhook_id, lane, next_retry_at LIMIT allowed.room FOR UPDATE SKIP LOCKED) AS d
     LIMIT allowed.room) AS pick
   LIMIT %(free)s
 ), due_in_order AS (
@@ -98,17 +102,19 @@ WITH RECURSIVE queued (webhook_id) AS (
     SELECT id FROM webhook_deliveries
     WHERE webhook_id = allowed.id AND lane = 3 AND next_retry_at IS NOT NULL ORDER BY sequence LIMIT 1) AS head
   CROSS JOIN LATERAL (
-    SELECT id FROM webhook_deliveries WHERE id = head.id AND next_retry_at <= %(now)s FOR UPDATE SKIP LOCKED) AS pick
+    SELECT id FROM webhook_deliveries
+    WHERE id = head.id AND next_retry_at <= %(now)s AND (lease IS NULL OR leased_until <= %(now)s)
+    FOR UPDATE SKIP LOCKED) AS pick
 ), claimed AS (
-  UPDATE webhook_deliveries SET lease = %(lease)s, next_retry_at = %(lease_end)s
+  UPDATE webhook_deliveries SET lease = %(lease)s, leased_until = %(leased_until)s
   WHERE id = ANY (ARRAY(SELECT id FROM due UNION ALL SELECT id FROM due_in_order))
   RETURNING id, lease, webhook_id, event_id, event, attempts, lane, sequence
 )
 """
 _CLAIM_ONE = """
 WITH claimed AS (
-  UPDATE webhook_deliveries SET lease = %(lease)s, next_retry_at = %(lease_end)s
-  WHERE id = %(id)s AND (lease IS NULL OR next_retry_at <= %(now)s)
+  UPDATE webhook_deliveries SET lease = %(lease)s, leased_until = %(leased_until)s
+  WHERE id = %(id)s AND (lease IS NULL OR leased_until <= %(now)s)
   RETURNING id, lease, webhook_id, event_id, event, attempts, lane, sequence
 )
 """
@@ -147,7 +153,7 @@ def claim_one(delivery_id: str, *, now: datetime, lease_seconds: float) -> Claim
 
 
 def _lease(now: datetime, seconds: float) -> dict[str, object]:
-    return {"now": now, "lease": randbits(62), "lease_end": now + timedelta(seconds=seconds)}
+    return {"now": now, "lease": randbits(62), "leased_until": now + timedelta(seconds=seconds)}
 
 
 # Endpoints are locked first and in order of their ids: two workers, or a worker and somebody who deactivates, can't
@@ -155,18 +161,18 @@ def _lease(now: datetime, seconds: float) -> dict[str, object]:
 _RECORD = """
 WITH outcome AS MATERIALIZED (
   SELECT * FROM unnest(
-    %(id)s::text[], %(lease)s::bigint[], %(webhook_id)s::text[], %(at)s::timestamptz[], %(ok)s::bool[],
-    %(gone)s::bool[], %(status)s::text[], %(next_retry_at)s::timestamptz[], %(code)s::int[], %(body)s::text[],
-    %(error)s::text[], %(duration_ms)s::int[], %(truncated)s::bool[], %(headers)s::text[], %(timings)s::text[],
-    %(remote_ip)s::text[]
+    %(id)b::text[], %(lease)b::bigint[], %(webhook_id)b::text[], %(at)b::timestamptz[], %(ok)b::bool[],
+    %(gone)b::bool[], %(status)b::text[], %(next_retry_at)b::timestamptz[], %(code)b::int[], %(body)b::text[],
+    %(error)b::text[], %(duration_ms)b::int[], %(truncated)b::bool[], %(headers)b::text[], %(timings)b::text[],
+    %(remote_ip)b::text[]
   ) WITH ORDINALITY AS outcome (id, lease, webhook_id, at, ok, gone, status, next_retry_at, code, body, error,
                                 duration_ms, truncated, headers, timings, remote_ip, position)
 ), endpoint AS MATERIALIZED (
-  SELECT id, active FROM webhooks WHERE id = ANY (%(webhook_id)s) ORDER BY id FOR NO KEY UPDATE
+  SELECT id, active FROM webhooks WHERE id = ANY (%(webhook_id)b) ORDER BY id FOR NO KEY UPDATE
 ), recorded AS (
   UPDATE webhook_deliveries d
-  SET status = outcome.status, attempts = d.attempts + 1, last_attempt_at = outcome.at, lease = NULL,
-      next_retry_at = CASE WHEN endpoint.active THEN outcome.next_retry_at END,
+  SET status = outcome.status, attempts = d.attempts + 1, last_attempt_at = outcome.at,
+      lease = NULL, leased_until = NULL, next_retry_at = CASE WHEN endpoint.active THEN outcome.next_retry_at END,
       response_code = outcome.code, response_body = outcome.body, error = outcome.error,
       duration_ms = outcome.duration_ms, lane = CASE WHEN d.lane = 3 OR outcome.ok THEN d.lane ELSE 1 END
   FROM outcome JOIN endpoint ON endpoint.id = outcome.webhook_id
@@ -229,7 +235,7 @@ def record(outcomes: Sequence[Outcome], *, now: datetime, patience: Patience) ->
 
 _HOLD = """
 UPDATE webhook_deliveries SET next_retry_at = NULL
-WHERE webhook_id = %(webhook_id)s AND next_retry_at IS NOT NULL AND lease IS NULL
+WHERE webhook_id = %(webhook_id)s AND next_retry_at IS NOT NULL
 """
 _RESUME = """
 UPDATE webhook_deliveries SET next_retry_at = %(now)s
@@ -238,7 +244,7 @@ WHERE webhook_id = %(webhook_id)s AND next_retry_at IS NULL AND status IN ('pend
 
 
 def hold(webhook_id: str) -> None:
-    """Keep what waits for an endpoint, without trying it. What is in flight ends, and is held then."""
+    """Keep what waits for an endpoint, without trying it. What is in flight ends as it will."""
     execute(_HOLD, {"webhook_id": webhook_id})
 
 
@@ -263,7 +269,7 @@ def count_due(now: datetime, *, most: int) -> int:
     statement = """
         SELECT count(*) FROM (
           SELECT FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id AND w.active
-          WHERE d.next_retry_at <= %(now)s LIMIT %(most)s) AS due"""
+          WHERE d.next_retry_at <= %(now)s AND (d.lease IS NULL OR d.leased_until <= %(now)s) LIMIT %(most)s) AS due"""
     [(number,)] = execute(statement, {"now": now, "most": most})
     return int(number)
 

@@ -36,7 +36,9 @@ class Sender:
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         transport.watch(self._reader.fileno(), self._hush)
-        threading.Thread(target=self._run, daemon=True, name="webhooks-sender").start()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, daemon=True, name="webhooks-sender")
+        self._thread.start()
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -55,8 +57,17 @@ class Sender:
         self._writer.send(b"!")
         return waiting.reply()
 
+    def close(self) -> None:
+        """For tests: a process's own lives as long as the process."""
+        self._closing = True
+        self._writer.send(b"!")
+        self._thread.join()
+        self._transport.unwatch(self._reader.fileno())
+        self._reader.close()
+        self._writer.close()
+
     def _run(self) -> None:
-        while True:
+        while not self._closing:
             for reply in self._transport.wait(PATIENCE_SECONDS):
                 reply.request.key.end(reply)
             while self._inbox:

@@ -220,7 +220,7 @@ def replay(
         row = Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
         selection = backlog.Selection(row, since, until or timezone.now(), _known(events or row.events), statuses)
         if dry_run:
-            return backlog.count(selection)
+            return backlog.count(selection, now=timezone.now())
         transaction.on_commit(nudge.ring, robust=True)
         return backlog.replay(selection, now=timezone.now())
 

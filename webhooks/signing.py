@@ -10,6 +10,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 PREFIX = "whsec_"
 GENERATED_KEY_BYTES = 32
@@ -30,6 +31,7 @@ def generate_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(GENERATED_KEY_BYTES)).decode()
 
 
+@lru_cache(maxsize=4096)
 def signing_key(secret: str) -> bytes:
     """The key of Standard Webhooks; raises InvalidSecret."""
     if not secret.startswith(PREFIX):

@@ -10,7 +10,10 @@ PREPARE_AFTER = 3  # executions on one connection
 
 
 def execute(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Run a statement on Django's connection, inside its transaction if there is one, and return all rows."""
+    """Run a statement on Django's connection, inside its transaction if there is one, and return all rows.
+
+    Lists are best written ``%(name)b::type[]``: in binary, they cost a fifth of what their text form does.
+    """
     connection.ensure_connection()
     session: psycopg.Connection[tuple[Any, ...]] = connection.connection
     session.prepare_threshold = PREPARE_AFTER  # Django's own cursors bind on the client and are not affected

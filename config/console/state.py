@@ -12,10 +12,11 @@ from config.lib import health, valkey
 MOST = 10_000  # counting stops here
 
 _QUEUE = """
-SELECT count(*) FILTER (WHERE next_retry_at <= %(now)s),
-       count(*) FILTER (WHERE lease IS NOT NULL AND next_retry_at > %(now)s),
-       count(*) FILTER (WHERE lease IS NULL AND next_retry_at > %(now)s), min(next_retry_at)
-FROM (SELECT next_retry_at, lease FROM webhook_deliveries WHERE next_retry_at IS NOT NULL
+SELECT count(*) FILTER (WHERE NOT in_flight AND next_retry_at <= %(now)s), count(*) FILTER (WHERE in_flight),
+       count(*) FILTER (WHERE NOT in_flight AND next_retry_at > %(now)s),
+       min(next_retry_at) FILTER (WHERE NOT in_flight)
+FROM (SELECT next_retry_at, lease IS NOT NULL AND leased_until > %(now)s AS in_flight
+      FROM webhook_deliveries WHERE next_retry_at IS NOT NULL
       ORDER BY next_retry_at LIMIT %(most)s) AS queue"""
 _AWAITING = """
 SELECT count(*), min(submitted_at)

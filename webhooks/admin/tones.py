@@ -41,8 +41,8 @@ def queue_state(delivery: Delivery, now: datetime) -> str:
     """Where a delivery is in the queue, in words; empty once it has ended."""
     if delivery.status in (DeliveryStatus.DELIVERED, DeliveryStatus.FAILED) and delivery.next_retry_at is None:
         return ""
+    if delivery.leased_until is not None:
+        return "in flight" if delivery.leased_until > now else "in flight, its lease has run out"
     if delivery.next_retry_at is None:
         return "held"
-    if delivery.lease is not None:
-        return "in flight" if delivery.next_retry_at > now else "in flight, its lease has run out"
     return "due" if delivery.next_retry_at <= now else "scheduled"

@@ -1,7 +1,7 @@
 """The least that durable delivery can cost on this machine: claim, sign, send, record, in one loop, and nothing else.
 
-No leases that fence, no fairness, no limits, no schedules, no checks of addresses, one endpoint's failure the end of
-all. What the engine does beyond this is what it is measured against.
+No leases that fence (`next_retry_at` moves, as the textbook has it), no fairness, no limits, no schedules, no checks of
+addresses, and one endpoint's failure ends it all. What the engine does beyond this is what it is measured against.
 """
 
 import base64
@@ -19,7 +19,7 @@ IN_FLIGHT = 128
 
 _CLAIM = """
 WITH claimed AS (
-  UPDATE webhook_deliveries SET lease = 1, next_retry_at = %(until)s
+  UPDATE webhook_deliveries SET next_retry_at = %(until)s
   WHERE id = ANY (ARRAY(SELECT id FROM webhook_deliveries WHERE next_retry_at <= %(now)s
                         ORDER BY next_retry_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED))
   RETURNING id, webhook_id, event_id)

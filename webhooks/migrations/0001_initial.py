@@ -158,6 +158,7 @@ class Migration(migrations.Migration):
                         blank=True, help_text="Fencing token of the worker that holds it.", null=True
                     ),
                 ),
+                ("leased_until", models.DateTimeField(blank=True, null=True)),
                 (
                     "lane",
                     models.SmallIntegerField(
@@ -345,7 +346,6 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("status__in", ["pending", "retrying"]),
                     ("next_retry_at__isnull", True),
-                    ("lease__isnull", False),
                     _connector="OR",
                 ),
                 name="webhook_deliveries_ended_not_due",

@@ -38,7 +38,7 @@ def test_deliveries_are_due_in_flight_or_scheduled(owner: User) -> None:
     waiting(webhook, 30)
     waiting(webhook, 10)
     waiting(webhook, -60, status=DeliveryStatus.RETRYING)
-    waiting(webhook, -20, lease=1)
+    waiting(webhook, 20, lease=1, leased_until=timezone.now() + timedelta(seconds=9))
     waiting(webhook, 0, status=DeliveryStatus.DELIVERED, next_retry_at=None)
     told = figures()
     counts = [told[f'gateway_webhook_queue{{state="{state}"}}'] for state in ("due", "in_flight", "scheduled")]

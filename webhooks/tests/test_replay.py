@@ -82,7 +82,7 @@ def test_with_a_status_only_deliveries_in_it_go_again(as_owner: Client, owner: U
 
 def test_what_is_in_flight_is_left_alone(as_owner: Client, owner: User) -> None:
     webhook = make_webhook(owner)
-    make_delivery(webhook, lease=1, next_retry_at=timezone.now() + timedelta(seconds=9))
+    make_delivery(webhook, lease=1, leased_until=timezone.now() + timedelta(seconds=9))
     assert replay(as_owner, webhook.id).json == {"count": 0}
     assert Delivery.objects.get().lease == 1
 

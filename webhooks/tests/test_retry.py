@@ -80,7 +80,7 @@ def test_a_delivered_one_is_sent_again_only_by_force(as_owner: Client, owner: Us
 
 def test_one_in_flight_is_left_to_its_worker(as_owner: Client, owner: User, receiver: Receiver) -> None:
     until = timezone.now() + timedelta(seconds=20)
-    delivery = make_delivery(make_webhook(owner, receiver.url), lease=7, next_retry_at=until)
+    delivery = make_delivery(make_webhook(owner, receiver.url), lease=7, leased_until=until)
     reply = call(as_owner, "POST", path(delivery))
     assert (reply.status, reply.json["code"]) == (409, "in_flight")
     assert receiver.received == []

@@ -92,3 +92,4 @@ def test_a_slow_send_does_not_hold_up_another(transport: Transport, receiver: Re
         assert one.send(Request(None, receiver.url, (), b"")).ok
         assert waiting.is_alive()
         waiting.join()
+        one.close()
