@@ -142,9 +142,11 @@ class Listener:
 listener = Listener()
 
 
-async def next_news(news: asyncio.Event, *, within: float) -> None:
-    """Wait until `news` is set, or for `within` seconds; it is not set afterwards."""
+async def next_news(news: asyncio.Event, *, within: float) -> bool:
+    """Wait until `news` is set, or for `within` seconds, and return whether it was. It is not set afterwards."""
     with suppress(TimeoutError):
         async with asyncio.timeout(within):
             await news.wait()
+    was_set = news.is_set()
     news.clear()
+    return was_set

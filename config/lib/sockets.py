@@ -7,17 +7,21 @@ out next is the state of that moment, and nothing queues up.
 
 import asyncio
 import hashlib
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, QueryDict
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.viewsets import ViewSetMixin
 
 from config.lib.announcements import listener, next_news
@@ -29,7 +33,8 @@ Gate: TypeAlias = Callable[[Handler], Handler]
 
 PAUSE_SECONDS = 0.2  # between two messages
 LOOK_SECONDS = 2.0  # while announcements may be missed
-RECHECK_SECONDS = 30.0  # credentials, and the state with them, whether anything was announced or not
+RECHECK_SECONDS = 30.0  # of credentials, at the latest; every look checks them, too
+LOOK_AGAIN_SECONDS = 120.0  # whether anything was announced or not: whoever moved it may have died before saying so
 REPEAT_SECONDS = 300.0  # an unchanged state is sent again: only that tells a vanished client from a silent one
 SEND_SECONDS = 30.0  # for a client to make room for the next message
 PER_USER = 100  # sockets in one process
@@ -61,8 +66,9 @@ class LiveView:
     view_options: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, *, enter: Gate, again: Gate, scope: Scope) -> None:
-        self.scope, self._shown, self._sent_at = scope, b"", 0.0
-        self._enter, self._again = _by_session(enter(self._view)), _by_session(again(self._view))
+        self.scope, self._shown, self._sent_at, self._looked_at = scope, b"", 0.0, time.monotonic()
+        self._enter = _by_session(enter(self._view))
+        self._again, self._permitted = _by_session(again(self._view)), _by_session(again(self._permit))
 
     @classmethod
     def as_asgi(cls, *, enter: Gate, again: Gate) -> Application:
@@ -89,26 +95,33 @@ class LiveView:
 
     async def _show(self, send: Send) -> int:
         """Show the state until it may be shown no longer; return the code to close with."""
-        reply = await self._look(self._enter)
-        if reply.status != 200 or reply.user_id is None:
-            return _code(reply.status)
-        with _place(reply.user_id) as granted:
-            if not granted:
-                return _code(429)
-            return await self._keep_showing(reply, send)
-
-    async def _keep_showing(self, reply: Reply, send: Send) -> int:
+        # Whoever moves it from here on is heard: nothing is missed between the first look and the next.
         async with listener.watching(self.scope["url_route"]["kwargs"][self.watched]) as news:
-            news.set()  # whatever moved since `reply` was made
-            # A database that does not answer for a while ends nothing: what may not be looked up is not shown.
-            while reply.status in {200, 503}:
-                if reply.status == 200 and not await self._send(reply.body, send):
-                    return GONE
-                await asyncio.sleep(PAUSE_SECONDS)
-                hears = listener.reliable and reply.status == 200
-                await next_news(news, within=RECHECK_SECONDS if hears else min(LOOK_SECONDS, RECHECK_SECONDS))
-                reply = await self._look(self._again)
+            reply = await self._look(self._enter)
+            if reply.status != 200 or reply.user_id is None:
+                return _code(reply.status)
+            with _place(reply.user_id) as granted:
+                return await self._keep_showing(reply, news, send) if granted else _code(429)
+
+    async def _keep_showing(self, reply: Reply, news: asyncio.Event, send: Send) -> int:
+        # A database that does not answer for a while ends nothing: what may not be looked up is not shown.
+        while reply.status in {200, 204, 503}:
+            if reply.status == 200 and not await self._send(reply.body, send):
+                return GONE
+            await asyncio.sleep(PAUSE_SECONDS)
+            reply = await self._next(news, after=reply.status)
         return _code(reply.status)
+
+    async def _next(self, news: asyncio.Event, *, after: int) -> Reply:
+        """The state, once it may have moved; or, in quiet times, whether this client might be shown it at all."""
+        hears = listener.reliable and after != 503
+        within = RECHECK_SECONDS if hears else min(LOOK_SECONDS, RECHECK_SECONDS)
+        # Not all at the same time, though they may have come at the same time.
+        moved = await next_news(news, within=within * random.uniform(0.8, 1))  # noqa: S311  # guards nothing
+        if hears and not moved and time.monotonic() - self._looked_at < LOOK_AGAIN_SECONDS:
+            return await self._look(self._permitted)
+        self._looked_at = time.monotonic()
+        return await self._look(self._again)
 
     async def _send(self, body: bytes, send: Send) -> bool:
         """Send what the client has not seen yet; False if it takes nothing any more."""
@@ -144,9 +157,25 @@ class LiveView:
         return asked
 
     def _view(self, request: HttpRequest) -> HttpResponse:
-        view = self.viewset.as_view({"get": self.action}, **self.view_options)
+        return self._call(self.viewset, request)
+
+    def _permit(self, request: HttpRequest) -> HttpResponse:
+        """204 in place of the view's work, after all that the view asks before it works."""
+        return self._call(_idle(self.viewset, self.action), request)
+
+    def _call(self, viewset: type[ViewSetMixin], request: HttpRequest) -> HttpResponse:
+        view = viewset.as_view({"get": self.action}, **self.view_options)
         response: Any = view(request, **self.scope["url_route"]["kwargs"])
         return response.render()  # type: ignore[no-any-return]
+
+
+@cache
+def _idle(viewset: type[ViewSetMixin], action: str) -> type[ViewSetMixin]:
+    return type(viewset.__name__, (viewset,), {action: _nothing})
+
+
+def _nothing(view: ViewSetMixin, request: Request, **route: str) -> Response:
+    return Response(status=204)
 
 
 def _by_session(handler: Handler) -> Handler:

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from bulk_orders.models import Batch
 from bulk_orders.tests.calls import BATCHES, api_of, submit, work
 from bulk_orders.tests.forms import order_form
-from config.lib import sockets
+from config.lib import announcements, sockets
 from config.lib.announcements import announce
 from config.tests.live import Socket, connected, cookies_of, run
 from integrations.credentials import request_signature
@@ -210,7 +210,11 @@ def test_a_key_that_passes_no_more_is_shown_out(
 
 
 @pytest.mark.usefixtures("rechecked")
-def test_what_is_deleted_ends_with_4404(session: dict[str, str], batch_id: str) -> None:
+def test_what_is_deleted_ends_with_4404(
+    session: dict[str, str], batch_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "LOOK_AGAIN_SECONDS", 0.3)
+
     def delete() -> None:
         Batch.objects.get(pk=batch_id).chunks.all().delete()
         Batch.objects.filter(pk=batch_id).delete()
@@ -230,6 +234,37 @@ def test_sees_changes_without_any_announcement(
             await socket.message()
             await sync_to_async(Batch.objects.filter(pk=batch_id).update)(error="moved in silence")
             assert (await socket.message())["error"] == "moved in silence"
+
+    run(story)
+
+
+def test_sees_what_nobody_lived_to_announce(
+    session: dict[str, str], batch_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcements, "SILENCE_SECONDS", 0)
+    monkeypatch.setattr(sockets, "RECHECK_SECONDS", 0.1)
+    monkeypatch.setattr(sockets, "LOOK_AGAIN_SECONDS", 0.3)
+
+    async def story() -> None:
+        async with connected(f"/ws/bulk-orders/{batch_id}", session) as socket:
+            await socket.message()
+            assert await socket.nothing()
+            assert announcements.listener.reliable
+            await sync_to_async(Batch.objects.filter(pk=batch_id).update)(error="moved in silence")
+            assert (await socket.message())["error"] == "moved in silence"
+
+    run(story)
+
+
+def test_an_unchanged_state_is_repeated_once_in_a_while(
+    session: dict[str, str], batch_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RECHECK_SECONDS", "LOOK_AGAIN_SECONDS", "REPEAT_SECONDS"):
+        monkeypatch.setattr(sockets, name, 0.1)
+
+    async def story() -> None:
+        async with connected(f"/ws/bulk-orders/{batch_id}", session) as socket:
+            assert await socket.text() == await socket.text()
 
     run(story)
 
