@@ -21,6 +21,21 @@ SELECT count(*) OVER (), id, status, attempts, error FROM due ORDER BY created_a
 """
 
 
+_REQUEUE_CHOSEN = """
+UPDATE webhook_deliveries AS d
+SET status = 'retrying', next_retry_at = CASE WHEN w.active THEN %(now)s END,
+    lane = CASE WHEN w.ordered THEN 3 ELSE 1 END
+FROM webhooks w
+WHERE w.id = d.webhook_id AND d.id = ANY (%(ids)s) AND d.status IN ('failed', 'retrying') AND d.lease IS NULL
+RETURNING d.id
+"""
+
+
+def requeue(delivery_ids: Sequence[str], *, now: datetime) -> int:
+    """Make these due, where they have failed or wait for their next attempt; returns how many that were."""
+    return len(execute(_REQUEUE_CHOSEN, {"ids": list(delivery_ids), "now": now}))
+
+
 class Requeued(NamedTuple):
     """How many deliveries are due again, and the first hundred of them: (id, status, attempts, error)."""
 

@@ -82,6 +82,7 @@ class Webhook(models.Model):
 
     class Meta:
         db_table = "webhooks"
+        permissions: ClassVar = [("reveal_secret", "Can reveal signing secrets")]
         indexes: ClassVar = [
             models.Index(fields=["user"], name="idx_webhooks_user_id"),  # for_user, fan-out
             models.Index(fields=["active"], name="idx_webhooks_active", condition=Q(active=True)),  # seed schema
@@ -182,12 +183,6 @@ class Delivery(models.Model):
             LongNameIndex(
                 fields=["next_retry_at"],
                 name="idx_webhook_deliveries_next_retry",
-                condition=Q(next_retry_at__isnull=False),
-            ),
-            # The claim: what an endpoint has waiting, lane by lane.
-            LongNameIndex(
-                fields=["webhook", "lane", "next_retry_at"],
-                name="idx_webhook_deliveries_queue",
                 condition=Q(next_retry_at__isnull=False),
             ),
             # The list of an endpoint's deliveries, newest first.

@@ -203,6 +203,13 @@ def retry_failed(*, webhook: Webhook, max_retries: int | None = None) -> backlog
         return backlog.requeue_failed(row, max_retries=max_retries, now=timezone.now())
 
 
+def retry_soon(*, delivery_ids: Sequence[str]) -> int:
+    """Make chosen deliveries due now, for the workers: those that have failed or wait for their next attempt."""
+    with transaction.atomic():
+        transaction.on_commit(nudge.ring, robust=True)
+        return backlog.requeue(delivery_ids, now=timezone.now())
+
+
 def replay(
     *,
     webhook: Webhook,

@@ -13,7 +13,10 @@ from django.utils.safestring import SafeString
 from config.lib.console import marks
 from config.lib.console.filters import OptionFilter
 from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.records import Record
 from config.lib.console.search import Term
+from webhooks.admin import delivery_page
+from webhooks.admin.deeds import DELIVERY_DEEDS
 from webhooks.admin.tones import code_badge, delivery_badge, queue_state
 from webhooks.events import EventName
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Webhook
@@ -79,6 +82,18 @@ class DeliveryAdmin(ConsoleAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         rows = super().get_queryset(request)
         return rows.defer("payload", "response_body", *(f"webhook__{name}" for name in ("secret", "previous_secret")))  # type: ignore[no-any-return]
+
+    deeds = DELIVERY_DEEDS
+    panels = (
+        delivery_page.waterfall,
+        delivery_page.request_sent,
+        delivery_page.reply_received,
+        delivery_page.particulars,
+        delivery_page.data_sent,
+    )
+
+    def record(self, request: HttpRequest, obj: Delivery) -> Record:
+        return delivery_page.record(obj)
 
     def get_ordering(self, request: HttpRequest) -> Sequence[str]:
         # The two indexes that hold deliveries newest first: all of them by key, an endpoint's by its list.
@@ -146,6 +161,11 @@ class AttemptAdmin(ConsoleAdmin):
         heavy = ("response_headers", "response_body", "delivery__payload", "delivery__response_body")
         secrets = ("delivery__webhook__secret", "delivery__webhook__previous_secret")
         return super().get_queryset(request).defer(*heavy, *secrets)  # type: ignore[no-any-return]
+
+    panels = (delivery_page.attempt_phases, delivery_page.attempt_reply)
+
+    def record(self, request: HttpRequest, obj: Attempt) -> Record:
+        return delivery_page.attempt_record(obj)
 
     @admin.display(description="At")
     def moment_of(self, attempt: Attempt) -> SafeString:

@@ -10,7 +10,10 @@ from django.utils.safestring import SafeString
 from config.lib.console import marks
 from config.lib.console.filters import OptionFilter
 from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.records import Record
 from config.lib.console.search import USER_NAME, Term
+from webhooks.admin import endpoint_page
+from webhooks.admin.deeds import WEBHOOK_DEEDS
 from webhooks.admin.tones import health_badge
 from webhooks.models import Webhook
 
@@ -50,6 +53,17 @@ class WebhookAdmin(ConsoleAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         # Secrets are decrypted as they are loaded, and no page shows them.
         return super().get_queryset(request).defer(*SECRETS)  # type: ignore[no-any-return]
+
+    deeds = WEBHOOK_DEEDS
+    panels = (
+        endpoint_page.days,
+        endpoint_page.newest,
+        endpoint_page.settings,
+        endpoint_page.latest,
+    )
+
+    def record(self, request: HttpRequest, obj: Webhook) -> Record:
+        return endpoint_page.record(obj)
 
     @admin.display(description="Endpoint")
     def endpoint(self, webhook: Webhook) -> SafeString:

@@ -10,8 +10,10 @@ from django.utils.safestring import SafeString
 from config.lib.console import marks
 from config.lib.console.filters import OptionFilter
 from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.records import Fact, Record
 from config.lib.console.search import USER_NAME, Term
-from webhooks.events import EventName
+from webhooks.admin.delivery_page import event_data, event_deliveries
+from webhooks.events import CATALOGUE, EventName
 from webhooks.models import Event
 
 
@@ -34,6 +36,13 @@ class EventAdmin(ConsoleAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return super().get_queryset(request).defer("body", "data")  # type: ignore[no-any-return]
+
+    panels = (event_deliveries, event_data)
+
+    def record(self, request: HttpRequest, obj: Event) -> Record:
+        owner = marks.record_link(type(obj.user), obj.user_id, obj.user.get_username())
+        shown = (Fact("Owner", owner), Fact("At", marks.when(obj.created_at)), Fact("Event id", marks.code(obj.pk)))
+        return Record(obj.name, "", CATALOGUE[EventName(obj.name)].description, shown)
 
     @admin.display(description="Event")
     def named(self, event: Event) -> SafeString:

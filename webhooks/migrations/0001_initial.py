@@ -115,6 +115,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "webhooks",
+                "permissions": [("reveal_secret", "Can reveal signing secrets")],
             },
         ),
         migrations.CreateModel(
@@ -297,14 +298,6 @@ class Migration(migrations.Migration):
                 condition=models.Q(("next_retry_at__isnull", False)),
                 fields=["next_retry_at"],
                 name="idx_webhook_deliveries_next_retry",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="delivery",
-            index=config.lib.database.LongNameIndex(
-                condition=models.Q(("next_retry_at__isnull", False)),
-                fields=["webhook", "lane", "next_retry_at"],
-                name="idx_webhook_deliveries_queue",
             ),
         ),
         migrations.AddIndex(
