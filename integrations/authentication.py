@@ -28,8 +28,8 @@ from integrations.credentials import (
     is_timely,
     new_api_secret,
     parse_basic,
-    request_signature,
     same_text,
+    signature_of_digest,
 )
 from integrations.models import SECRET_FIELDS, Integration, IntegrationStatus
 
@@ -50,7 +50,7 @@ class Signed(NamedTuple):
     timestamp: str
     method: str
     target: str
-    body: bytes
+    body_sha256: str
 
 
 class Claim(NamedTuple):
@@ -61,18 +61,19 @@ class Claim(NamedTuple):
     signed: Signed | None
 
     def expected(self, secret: str) -> str:
-        return request_signature(secret, **self.signed._asdict()) if self.signed else secret
+        return signature_of_digest(secret, **self.signed._asdict()) if self.signed else secret
 
 
-def claim_in(headers: Mapping[str, str], *, method: str, target: str, body: Callable[[], bytes]) -> Claim | None:
-    """What a request's headers (names in any case) claim; None where no key is presented. Reads `body` if signed."""
+def claim_in(headers: Mapping[str, str], *, method: str, target: str, body_sha256: Callable[[], str]) -> Claim | None:
+    """What a request's headers (names in any case) claim; None where no key is presented. Only what is signed has its
+    body read, by `body_sha256`."""
     key = headers.get("X-API-Key")
     if key is None:
         basic = parse_basic(headers.get("Authorization", ""))
         return Claim(*basic, signed=None) if basic else None
     if "X-API-Signature" not in headers:
         return Claim(key, headers.get("X-API-Secret", ""), signed=None)
-    signed = Signed(headers.get("X-API-Timestamp", ""), method, target, body())
+    signed = Signed(headers.get("X-API-Timestamp", ""), method, target, body_sha256())
     return Claim(key, headers["X-API-Signature"], signed)
 
 

@@ -49,12 +49,18 @@ def same_text(ours: str, theirs: str) -> bool:
 
 
 def request_signature(secret: str, *, timestamp: str, method: str, target: str, body: bytes) -> str:
-    """``X-API-Signature``: lower-case hex HMAC-SHA256, keyed with the secret's text.
+    """``X-API-Signature`` as a client makes it: lower-case hex HMAC-SHA256, keyed with the secret's text.
 
     The message is four lines: `timestamp` (Unix seconds, as sent), the METHOD, `target` (the path, and ``?query`` if
-    there is one, as sent) and the hex SHA-256 of the body.
+    there is one, as sent) and the lower-case hex SHA-256 of the body.
     """
-    message = "\n".join((timestamp, method.upper(), target, hashlib.sha256(body).hexdigest()))
+    digest = hashlib.sha256(body).hexdigest()
+    return signature_of_digest(secret, timestamp=timestamp, method=method, target=target, body_sha256=digest)
+
+
+def signature_of_digest(secret: str, *, timestamp: str, method: str, target: str, body_sha256: str) -> str:
+    """The same, of a body that was hashed as it arrived."""
+    message = f"{timestamp}\n{method.upper()}\n{target}\n{body_sha256}"
     return hmac.new(secret.encode(), message.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
 
 

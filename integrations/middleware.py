@@ -8,17 +8,17 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 
-from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
 from config.lib import rate_limits
-from config.lib.errors import ApiError, TooLarge
+from config.lib.errors import ApiError
 from config.lib.rate_limits import Verdict
 from config.lib.requests import client_address
-from integrations import throttles, usage
+from integrations import bodies, throttles, usage
 from integrations.authentication import Refused, authenticate, authenticate_again, claim_in
 from integrations.caller import Caller, set_caller
 from integrations.models import Integration
@@ -62,21 +62,13 @@ def open_connection_gate(get_response: Handler) -> Handler:
 def identify(request: HttpRequest, judge: Authenticate = authenticate) -> Caller:
     """The caller by key, else by session. Refusals are kept for the view to answer, in the API's own error shape."""
     try:
-        claim = claim_in(
-            request.headers, method=str(request.method), target=request.get_full_path(), body=lambda: _body(request)
-        )
+        target, body_sha256 = request.get_full_path(), partial(bodies.digest, request)
+        claim = claim_in(request.headers, method=str(request.method), target=target, body_sha256=body_sha256)
         if claim is not None:
             return Caller(integration=judge(claim, address=client_address(request), now=timezone.now()))
         return Caller(user_id=request.user.pk)
     except (ApiError, OperationalError) as error:
         return Caller(refusal=error)
-
-
-def _body(request: HttpRequest) -> bytes:
-    try:
-        return request.body
-    except RequestDataTooBig:
-        raise TooLarge from None
 
 
 def _note(request: HttpRequest, response: HttpResponseBase, caller: Caller, started: float, verdict: Verdict) -> None:

@@ -5,14 +5,18 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Count, F, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Greatest
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
 
 from config.lib.database import LongNameIndex, TransactionTime
 from config.lib.encryption import EncryptedJSONField, EncryptedTextField
 from config.lib.exact_json import ExactJSONField
 from config.lib.ids import new_id
+from integrations import catalogue, scopes
 
 SECRET_FIELDS = ("api_secret", "previous_api_secret", "webhook_secret")
 
@@ -56,6 +60,17 @@ class Template(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """What staff write here must hold for the integrations that start from it."""
+        try:
+            Draft202012Validator.check_schema(self.config_schema)
+        except SchemaError as error:
+            raise ValidationError({"config_schema": f"Not a JSON Schema: {error.message}"}) from None
+        for field, known in (("scopes", scopes.ALL), ("events", catalogue.ALL_EVENTS)):
+            unknown = sorted(set(getattr(self, field)).difference(known))
+            if unknown:
+                raise ValidationError({field: f"Unknown: {', '.join(unknown)}"})
 
 
 class IntegrationQuerySet(models.QuerySet["Integration"]):

@@ -65,7 +65,7 @@ class NewIntegrationSerializer(CamelSerializer):
         return attrs
 
 
-class GraceSerializer(CamelSerializer):
+class RegenerationSerializer(CamelSerializer):
     grace_hours = serializers.IntegerField(min_value=0, max_value=168, default=0)
 
 

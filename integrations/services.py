@@ -138,6 +138,26 @@ def activate(*, integration: Integration, actor: User, address: str | None = Non
     return update(integration=integration, actor=actor, changes=changes, address=address)
 
 
+def grant(
+    *, integration: Integration, actor: User, changes: Mapping[str, Any], address: str | None = None
+) -> Integration:
+    """Staff decide what a key may do and how often: any of scopes, acts_for, rate_per_minute, rate_per_hour.
+
+    `acts_for` lists the users whose orders privileged scopes reach; none means the owner alone. Raises StaffOnly,
+    BadRequest.
+    """
+    if not actor.is_staff:
+        raise StaffOnly("Only staff may change what an integration may do", code="change_requires_staff")
+    unknown = sorted(set(changes.get("scopes", ())).difference(scopes.ALL))
+    if unknown:
+        raise BadRequest(f"Unknown scopes: {', '.join(unknown)}", code="unknown_scope")
+    wanted = set(changes.get("acts_for") or ())
+    missing = sorted(wanted.difference(User.objects.filter(pk__in=wanted).values_list("pk", flat=True)))
+    if missing:
+        raise BadRequest(f"Unknown users: {', '.join(map(str, missing))}", code="unknown_user")
+    return update(integration=integration, actor=actor, changes=changes, address=address)
+
+
 def forget_replaced(*, now: datetime) -> int:
     """Erase the old key pairs whose grace is over; returns how many."""
     over = Integration.objects.filter(previous_valid_until__lte=now)
@@ -236,7 +256,11 @@ def _facts(integration: Integration) -> dict[str, Any]:
         "status": integration.status,
         "webhookUrl": integration.webhook_url,
         "scopes": integration.scopes,
+        "actsFor": integration.acts_for,
+        "ratePerMinute": integration.rate_per_minute,
+        "ratePerHour": integration.rate_per_hour,
         "allowedNetworks": integration.allowed_networks,
         "expiresAt": integration.expires_at,
         "requireSignature": integration.require_signature,
+        "suspendedReason": integration.suspended_reason,
     }

@@ -23,11 +23,11 @@ from integrations.serializers import (
     CreatedSerializer,
     DetailSerializer,
     FilterSerializer,
-    GraceSerializer,
     IntegrationSerializer,
     NewIntegrationSerializer,
     PeriodSerializer,
     RegeneratedSerializer,
+    RegenerationSerializer,
     TemplateSerializer,
     TestedSerializer,
     UpdatedSerializer,
@@ -82,11 +82,11 @@ class IntegrationViews(GenericViewSet[Integration]):
         services.delete(integration=_own(request, pk), actor=_user(request), address=_address(request))
         return Response(status=204)
 
-    @extend_schema(request=GraceSerializer, responses=RegeneratedSerializer, tags=TAGS)
+    @extend_schema(request=RegenerationSerializer, responses=RegeneratedSerializer, tags=TAGS)
     def regenerate(self, request: Request, pk: str) -> Response:
         """A new key pair; the old one dies at once, or after `graceHours`."""
         integration = _own(request, pk)
-        hours = _checked(GraceSerializer, request.data or {})["grace_hours"]
+        hours = _checked(RegenerationSerializer, request.data or {})["grace_hours"]
         row = services.regenerate(
             integration=integration, actor=_user(request), grace_hours=hours, address=_address(request)
         )

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.test.client import encode_multipart
 from django.utils import timezone
 
 from config.lib.valkey import client as valkey
@@ -39,9 +41,11 @@ def no_lockout() -> Iterator[None]:
         valkey().delete(key)
 
 
-def signed(integration: Integration, *, path: str = ME, at: float | None = None, **wrong: str) -> dict[str, str]:
+def signed(
+    integration: Integration, *, path: str = ME, at: float | None = None, body: bytes = b"", **wrong: str
+) -> dict[str, str]:
     timestamp = str(int(time.time() if at is None else at))
-    parts: dict[str, Any] = {"timestamp": timestamp, "method": "GET", "target": path, "body": b""}
+    parts: dict[str, Any] = {"timestamp": timestamp, "method": "GET", "target": path, "body": body}
     signature = request_signature(integration.api_secret, **(parts | wrong))
     return {"X-API-Key": integration.api_key, "X-API-Timestamp": timestamp, "X-API-Signature": signature}
 
@@ -67,11 +71,36 @@ def test_a_signature_passes_in_place_of_the_secret(integration: Integration) -> 
 
 def test_the_body_is_part_of_the_signature(integration: Integration) -> None:
     body, path = b'{"a": 1}', "/api/integrations"
-    headers = signed(integration, path=path, method="POST", body=body)  # type: ignore[arg-type]
+    headers = signed(integration, path=path, method="POST", body=body)
     changed = Client().post(path, b'{"a": 2}', content_type="application/json", headers=headers)
     assert changed.status_code == 401
     # Passes the gate; managing integrations is then not open to keys.
     assert Client().post(path, body, content_type="application/json", headers=headers).status_code == 403
+
+
+def test_a_signed_body_reaches_the_view(integration: Integration) -> None:
+    body, path = b'{"url": "nonsense", "events": []}', "/api/webhooks"
+    headers = signed(integration, path=path, method="POST", body=body)
+    response = Client().post(path, body, content_type="application/json", headers=headers)
+    assert response.status_code == 400
+    assert {problem["path"] for problem in response.json()["details"]} >= {"/events"}
+
+
+def test_a_signed_upload_may_be_larger_than_memory_allows_a_request(integration: Integration, settings: Any) -> None:
+    settings.MAX_BODY_BYTES = settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    path, rows = "/api/bulk-orders/upload", b"clientRef,amount,no such column\n" + b"1,2,3\n" * 1000
+    body = encode_multipart("xyz", {"file": SimpleUploadedFile("orders.csv", rows)})
+    headers = signed(integration, path=path, method="POST", body=body)
+    response = Client().post(path, body, content_type="multipart/form-data; boundary=xyz", headers=headers)
+    assert response.status_code == 400
+    assert "no such column" in response.text
+
+
+def test_a_signed_body_beyond_every_limit_is_not_kept(integration: Integration, settings: Any) -> None:
+    settings.MAX_UPLOAD_BYTES = 1000
+    headers = signed(integration, path="/api/webhooks", method="POST", body=b"x" * 1001)
+    response = Client().post("/api/webhooks", b"x" * 1001, content_type="application/json", headers=headers)
+    assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
 
 
 def test_a_signature_passes_once(integration: Integration) -> None:

@@ -1,6 +1,7 @@
 """The gate: limits and their headers on every reply, and the note of every call."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config.lib import rate_limits
+from integrations import usage
 from integrations.models import Integration, UncountedCall, UsageLog
 from integrations.tests.factories import an_integration, key_of, session_of
 from integrations.throttles import windows_for
@@ -162,3 +164,30 @@ def test_a_key_call_costs_two_queries_of_its_own(
 ) -> None:
     with django_assert_num_queries(2):
         key_of(integration).get(ME)
+
+
+@pytest.fixture
+def database_gone(integration: Integration, monkeypatch: Any) -> Iterator[Integration]:
+    """The address of the database leads nowhere; the next use has to connect."""
+    connection.close()
+    with monkeypatch.context() as patched:
+        patched.setitem(connection.settings_dict, "HOST", "/nonexistent")
+        yield integration
+        connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_a_database_a_key_is_told_to_come_again(database_gone: Integration) -> None:
+    response = key_of(database_gone).get(ME)
+    assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")
+    assert response.headers["Retry-After"]
+    assert "X-RateLimit-Limit" in response.headers
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reply_goes_out_even_if_it_cannot_be_logged(
+    integration: Integration, monkeypatch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(usage, "_LOG", "SELECT 1 FROM no_such_table")
+    assert key_of(integration).get(ME).status_code == 200
+    assert integration.pk in next(line for line in caplog.messages if "usage_log_unwritten" in line)
