@@ -1,3 +1,4 @@
+import base64
 from datetime import UTC, datetime
 
 import pytest
@@ -77,6 +78,22 @@ def test_filters_that_make_no_sense_are_refused(api: APIClient, query: dict[str,
     reply = api.get(ORDERS, query)
     assert reply.status_code == 400
     assert reply.json()["details"][0]["path"] == f"/{next(iter(query))}"
+
+
+@pytest.mark.parametrize("position", ["2026-01-01T00:00:00Z abc", "2026-01-01T00:00:00 5", "soon 5", "é"])
+def test_a_cursor_that_is_not_ours_is_refused(api: APIClient, position: str) -> None:
+    cursor = base64.urlsafe_b64encode(position.encode()).decode()
+    for text in (cursor, position):
+        reply = api.get(ORDERS, {"cursor": text})
+        assert (reply.status_code, reply.json()["code"]) == (400, "invalid_cursor")
+
+
+def test_a_cursor_goes_on_where_the_page_ended(api: APIClient, owner: User) -> None:
+    orders = [an_order(owner, submitted_at=datetime(2026, 1, day, tzinfo=UTC)) for day in (1, 2, 3)]
+    cursor = base64.urlsafe_b64encode(f"2026-01-03T00:00:00Z {orders[2].pk}".encode()).decode()
+    assert [row["id"] for row in api.get(ORDERS, {"cursor": cursor}).json()] == [orders[1].pk, orders[0].pk]
+    far = base64.urlsafe_b64encode(f"2026-01-03T00:00:00Z {10**30}".encode()).decode()
+    assert len(api.get(ORDERS, {"cursor": far}).json()) == 3
 
 
 def test_orders_are_filtered_by_status(api: APIClient, owner: User) -> None:

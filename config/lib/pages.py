@@ -1,10 +1,10 @@
 """Lists as bare JSON arrays, newest first, with ``Link`` and ``X-Total-Count``; a page costs the same at any size."""
 
 import base64
-import binascii
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 from rest_framework.pagination import BasePagination
@@ -59,7 +59,7 @@ class NewestFirst(BasePagination):
         return _sealed(getattr(row, self.moment), row.pk)
 
     def after(self, cursor: str) -> Q:
-        moment, key = _opened(cursor)
+        moment, key = _opened(cursor, self.queryset.model._meta.pk)
         return Q(**{f"{self.moment}__lt": moment}) | Q(**{self.moment: moment, "pk__lt": key})
 
     def _next(self) -> str | None:
@@ -115,14 +115,14 @@ def _sealed(moment: Any, key: Any) -> str:
     return base64.urlsafe_b64encode(f"{as_utc(moment)} {key}".encode()).decode().rstrip("=")
 
 
-def _opened(cursor: str) -> tuple[Any, str]:
+def _opened(cursor: str, primary_key: Any) -> tuple[Any, Any]:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         moment, key = text.split(" ", 1)
-        parsed = parse_datetime(moment)
-    except (ValueError, binascii.Error):
+        parsed, key = parse_datetime(moment), primary_key.to_python(key)
+    except (ValueError, ValidationError):
         parsed, key = None, ""
-    if parsed is None or "\x00" in key:
+    if parsed is None or parsed.tzinfo is None or "\x00" in str(key):
         raise BadRequest("cursor is not one of ours", code="invalid_cursor")
     return parsed, key
 
