@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from config.lib import audit
+from config.lib.announcements import announce
 from config.lib.errors import BadRequest, Conflict
 from config.lib.exact_json import as_utc
 from webhooks import backlog, nudge, outbox, queue
@@ -121,6 +122,7 @@ def apply(row: Webhook, changes: Mapping[str, Any], now: datetime) -> None:
         transaction.on_commit(nudge.ring, robust=True)
     if was_active and not row.active:
         queue.hold(row.pk)
+    announce(row.pk)
 
 
 def delete(*, webhook: Webhook, actor: User | None = None, address: str | None = None) -> None:
@@ -129,6 +131,7 @@ def delete(*, webhook: Webhook, actor: User | None = None, address: str | None =
         row = _unmanaged(webhook)
         audit.record("webhook.deleted", target=row, actor=actor, address=address, before=_facts(row))
         row.delete()
+        announce(webhook.pk)
 
 
 def rotate_secret(
@@ -200,6 +203,7 @@ def retry_failed(*, webhook: Webhook, max_retries: int | None = None) -> backlog
     with transaction.atomic():
         row = Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
         transaction.on_commit(nudge.ring, robust=True)
+        announce(row.pk)
         return backlog.requeue_failed(row, max_retries=max_retries, now=timezone.now())
 
 
@@ -229,6 +233,7 @@ def replay(
         if dry_run:
             return backlog.count(selection, now=timezone.now())
         transaction.on_commit(nudge.ring, robust=True)
+        announce(row.pk)
         return backlog.replay(selection, now=timezone.now())
 
 

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from functools import cache
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -64,6 +63,11 @@ class LiveView:
     watched: ClassVar[str]
     parameters: ClassVar[frozenset[str]] = frozenset()
     view_options: ClassVar[dict[str, Any]] = {}
+    _idle: ClassVar[type[ViewSetMixin]]  # asks the same of a caller, and then does nothing
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._idle = type(cls.viewset.__name__, (cls.viewset,), {cls.action: _nothing})
 
     def __init__(self, *, enter: Gate, again: Gate, scope: Scope) -> None:
         self.scope, self._shown, self._sent_at, self._looked_at = scope, b"", 0.0, time.monotonic()
@@ -161,17 +165,12 @@ class LiveView:
 
     def _permit(self, request: HttpRequest) -> HttpResponse:
         """204 in place of the view's work, after all that the view asks before it works."""
-        return self._call(_idle(self.viewset, self.action), request)
+        return self._call(self._idle, request)
 
     def _call(self, viewset: type[ViewSetMixin], request: HttpRequest) -> HttpResponse:
         view = viewset.as_view({"get": self.action}, **self.view_options)
         response: Any = view(request, **self.scope["url_route"]["kwargs"])
         return response.render()  # type: ignore[no-any-return]
-
-
-@cache
-def _idle(viewset: type[ViewSetMixin], action: str) -> type[ViewSetMixin]:
-    return type(viewset.__name__, (viewset,), {action: _nothing})
 
 
 def _nothing(view: ViewSetMixin, request: Request, **route: str) -> Response:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 
 from config.tests.live import connected, cookies_of, run
 from integrations.tests.factories import a_user, an_integration, session_of
+from webhooks import services
 from webhooks.delivery import new_transport
 from webhooks.engine import Engine
 from webhooks.models import Webhook
