@@ -78,17 +78,15 @@ def claim_in(headers: Mapping[str, str], *, method: str, target: str, body_sha25
 
 
 def authenticate(claim: Claim, *, address: str, now: datetime) -> Integration:
-    """The integration that `claim` proves. Raises Refused, or LockedOut.
+    """The integration that `claim` proves, with its `user` and without its secrets. Raises Refused, or LockedOut.
 
-    The integration comes with its `user`, and without its secrets.
+    Whether the right secret comes from where guesses came from is asked by the gate, together with the limits.
     """
-    pair = lockout.pair_of(claim.key, address)
-    lockout.check(pair)
     integration, token = _find(claim.key) or _stand_in()
     proven = same_text(claim.expected(decrypt(token)), claim.proof)
     reason = _reason_to_refuse(integration, claim, address, now) if proven else "Wrong secret or signature"
     if reason:
-        lockout.note_refusal(pair, guessed=not proven)
+        lockout.note_refusal(lockout.pair_of(claim.key, address), guessed=not proven)
         raise Refused(reason, integration if integration.pk else None)
     return integration
 

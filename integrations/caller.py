@@ -10,9 +10,11 @@ from integrations.models import Integration
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What the gate found out. `refusal` is what the view will answer instead of its work."""
+    """What the gate found out. `refusal` is what the view will answer instead of its work; `pair` names the key that
+    passed and its address to the lockout."""
 
     integration: Integration | None = None
+    pair: str | None = None
     user_id: int | None = None
     refusal: Exception | None = None
 

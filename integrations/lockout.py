@@ -10,12 +10,12 @@ from redis import RedisError
 
 from config.lib import rate_limits
 from config.lib.errors import TooManyRequests
-from config.lib.rate_limits import Verdict, Window
+from config.lib.rate_limits import Place, Window
 
 logger = logging.getLogger(__name__)
 
 # Ten wrong proofs in a quarter of an hour.
-FAILURES = (Window("failures", 10, 900),)
+FAILURES = Window("failures", 10, 900)
 
 
 class LockedOut(TooManyRequests):
@@ -29,22 +29,21 @@ def pair_of(key: str, address: str) -> str:
     return "lockout:" + hashlib.sha256(f"{key} {address}".encode("utf-8", "replace")).hexdigest()
 
 
-def check(pair: str) -> None:
-    """Raises LockedOut."""
-    verdict = _ask(pair, count=False)
-    if verdict and not verdict.allowed:
-        raise LockedOut(verdict.retry_after)
+def place_of(pair: str) -> Place:
+    """The room that a call must find, and does not take."""
+    return Place(pair, FAILURES, takes=False)
 
 
 def note_refusal(pair: str, *, guessed: bool) -> None:
-    """Count a refusal if it was a guess. What was proved, and refused for another reason, counts nothing and asks
-    all the same: no refusal is quicker than another."""
-    _ask(pair, count=guessed)
+    """Count a refusal if it was a guess. Raises LockedOut.
 
-
-def _ask(pair: str, *, count: bool) -> Verdict | None:
+    What was proved, and refused for another reason, counts nothing and asks all the same: no refusal is quicker than
+    another.
+    """
     try:
-        return rate_limits.hit(pair, FAILURES) if count else rate_limits.peek(pair, FAILURES)
+        verdict = rate_limits.ask([Place(pair, FAILURES, takes=guessed)])
     except RedisError as error:
         logger.warning("lockout_unavailable", exc_info=error)
-        return None
+        return
+    if not verdict.allowed:
+        raise LockedOut(verdict.retry_after)

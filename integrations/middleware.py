@@ -14,14 +14,13 @@ from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
-from config.lib import rate_limits
-from config.lib.errors import ApiError
-from config.lib.rate_limits import Verdict
+from config.lib.errors import ApiError, as_json
 from config.lib.requests import client_address
-from integrations import bodies, throttles, usage
+from integrations import bodies, lockout, throttles, usage
 from integrations.authentication import Refused, authenticate, authenticate_again, claim_in
 from integrations.caller import Caller, set_caller
 from integrations.models import Integration
+from integrations.throttles import Admission
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +37,11 @@ def api_gate(get_response: Handler) -> Handler:
         started = time.perf_counter()
         caller = identify(request)
         set_caller(request, caller)
-        verdict = throttles.take_place(request, caller)
-        response = get_response(request) if verdict.allowed else throttles.refusal(verdict)
-        for name, value in rate_limits.headers(verdict).items():
+        admission = throttles.admit(request, caller)
+        response = as_json(admission.refusal) if admission.refusal else get_response(request)
+        for name, value in admission.headers.items():
             response.headers.setdefault(name, value)
-        _note(request, response, caller, started, verdict)
+        _note(request, response, caller, admission, started)
         return response
 
     return gate
@@ -64,15 +63,20 @@ def identify(request: HttpRequest, judge: Authenticate = authenticate) -> Caller
     try:
         target, body_sha256 = request.get_full_path(), partial(bodies.digest, request)
         claim = claim_in(request.headers, method=str(request.method), target=target, body_sha256=body_sha256)
-        if claim is not None:
-            return Caller(integration=judge(claim, address=client_address(request), now=timezone.now()))
-        return Caller(user_id=request.user.pk)
+        if claim is None:
+            return Caller(user_id=request.user.pk)
+        address = client_address(request)
+        integration = judge(claim, address=address, now=timezone.now())
+        return Caller(integration=integration, pair=lockout.pair_of(claim.key, address))
     except (ApiError, OperationalError) as error:
         return Caller(refusal=error)
 
 
-def _note(request: HttpRequest, response: HttpResponseBase, caller: Caller, started: float, verdict: Verdict) -> None:
-    integration, error = _whose_call(caller, response)
+def _note(
+    request: HttpRequest, response: HttpResponseBase, caller: Caller, admission: Admission, started: float
+) -> None:
+    refusal = admission.refusal or caller.refusal
+    integration = caller.refusal.integration if isinstance(caller.refusal, Refused) else caller.integration
     if integration is None:
         return
     call = usage.Call(
@@ -81,22 +85,20 @@ def _note(request: HttpRequest, response: HttpResponseBase, caller: Caller, star
         method=str(request.method),
         status_code=response.status_code,
         milliseconds=round((time.perf_counter() - started) * 1000),
-        error=error,
+        error=_error_in(response) if refusal is None else getattr(refusal, "reason", str(refusal)),
     )
-    if caller.integration and verdict.allowed:
+    if refusal is None:
         _log(call, counts=True)
     else:
         # Only after the reply: a key that is known must not take longer to refuse than one that is not.
         _after_reply(response, lambda: _log(call, counts=False))
 
 
-def _whose_call(caller: Caller, response: HttpResponseBase) -> tuple[Integration | None, str | None]:
-    """The integration to note a call for, and what went wrong with it, for its owner to read."""
-    if isinstance(caller.refusal, Refused):
-        return caller.refusal.integration, caller.refusal.reason
+def _error_in(response: HttpResponseBase) -> str | None:
+    """What went wrong, for the integration's owner to read."""
     data = getattr(response, "data", None)
     told = data.get("message") if isinstance(data, dict) else response.reason_phrase
-    return caller.integration, str(told) if response.status_code >= 400 else None
+    return str(told) if response.status_code >= 400 else None
 
 
 def _log(call: usage.Call, *, counts: bool) -> None:

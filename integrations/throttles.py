@@ -3,16 +3,20 @@
 import ipaddress
 import logging
 import time
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from django.conf import settings
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest
 from redis import RedisError
 
 from config.lib import rate_limits
-from config.lib.errors import TooManyRequests, as_json
-from config.lib.rate_limits import Verdict, Window, WindowState
+from config.lib.errors import TooManyRequests
+from config.lib.rate_limits import Place, Verdict, Window, WindowState
 from config.lib.requests import client_address
+from integrations import lockout
 from integrations.caller import Caller
+from integrations.lockout import LockedOut
 from integrations.models import Integration
 
 logger = logging.getLogger(__name__)
@@ -25,19 +29,38 @@ def windows_for(integration: Integration | None = None) -> tuple[Window, Window]
     return Window("minute", minute, 60), Window("hour", hour, 3600)
 
 
-def take_place(request: HttpRequest, caller: Caller) -> Verdict:
-    """Count this call. Without Valkey every call passes, as if it were the first: callers matter more than limits."""
+class Admission(NamedTuple):
+    """Whether a call may go on, and what it is told of its limits either way."""
+
+    headers: Mapping[str, str]
+    refusal: TooManyRequests | None
+
+
+def admit(request: HttpRequest, caller: Caller) -> Admission:
+    """Count this call. A key that was guessed at from here is refused, right as it may be now.
+
+    Without Valkey every call passes, as if it were the first: callers matter more than limits.
+    """
     windows = windows_for(caller.integration)
+    identity = _identity(request, caller)
+    guard = [lockout.place_of(caller.pair)] if caller.pair else []
     try:
-        return rate_limits.hit(_identity(request, caller), windows)
+        verdict = rate_limits.ask([*(Place(identity, window) for window in windows), *guard])
     except RedisError as error:
         logger.warning("rate_limits_unavailable", exc_info=error)
         states = tuple(WindowState(window, window.limit, window.seconds) for window in windows)
-        return Verdict(True, states, int(time.time()), 0)
+        verdict = Verdict(True, states, int(time.time()), 0)
+    own = verdict._replace(states=verdict.states[: len(windows)])
+    return Admission(rate_limits.headers(own), _refusal(verdict))
 
 
-def refusal(verdict: Verdict) -> JsonResponse:
-    return as_json(TooManyRequests(f"Rate limit exceeded; try again in {verdict.retry_after} seconds"))
+def _refusal(verdict: Verdict) -> TooManyRequests | None:
+    if verdict.allowed:
+        return None
+    last = verdict.states[-1]
+    if last.window is lockout.FAILURES and not last.remaining:
+        return LockedOut(verdict.retry_after)
+    return TooManyRequests(f"Rate limit exceeded; try again in {verdict.retry_after} seconds")
 
 
 def _identity(request: HttpRequest, caller: Caller) -> str:

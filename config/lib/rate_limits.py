@@ -16,7 +16,7 @@ from redis.commands.core import Script
 
 from config.lib.valkey import client
 
-# KEYS: one list per window. ARGV: 1 to take a place or 0 to look only, then limit and milliseconds of each window.
+# KEYS: one list per window. ARGV, three for each: its limit, its milliseconds, and 1 to take a place or 0 to look only.
 # Reply: 1 or 0, the server's time, then of each window the places taken, the wait until one is free (0: there is one)
 # and the time until the oldest place is given back. The clock is Valkey's: those of the web servers may disagree.
 _SCRIPT = """
@@ -24,7 +24,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local allowed, taken = 1, {}
 for i, key in ipairs(KEYS) do
-    local limit, span = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+    local limit, span = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
     local oldest = redis.call('LINDEX', key, 0)
     while oldest and tonumber(oldest) <= now - span do
         redis.call('LPOP', key)
@@ -35,14 +35,14 @@ for i, key in ipairs(KEYS) do
 end
 local reply = {allowed, now}
 for i, key in ipairs(KEYS) do
-    local limit, span = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+    local limit, span = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
     local wait = 0
     if taken[i] >= limit then
         wait = span
         local blocking = limit > 0 and redis.call('LINDEX', key, taken[i] - limit)
         if blocking then wait = blocking + span - now end
     end
-    if allowed == 1 and ARGV[1] == '1' then
+    if allowed == 1 and ARGV[3 * i] == '1' then
         redis.call('RPUSH', key, string.format('%.0f', now))
         redis.call('PEXPIRE', key, span)
         taken[i] = taken[i] + 1
@@ -54,7 +54,6 @@ for i, key in ipairs(KEYS) do
 end
 return reply
 """
-
 
 SILENCE_SECONDS = 1.0
 
@@ -69,6 +68,14 @@ class Window(NamedTuple):
     name: str
     limit: int
     seconds: int
+
+
+class Place(NamedTuple):
+    """Room for one call of `identity` in a window: to be taken, or only to be there."""
+
+    identity: str
+    window: Window
+    takes: bool = True
 
 
 class WindowState(NamedTuple):
@@ -90,16 +97,27 @@ class Verdict(NamedTuple):
 
 def hit(identity: str, windows: Sequence[Window]) -> Verdict:
     """Count one call of `identity`, if every window has room for it. Raises redis.RedisError."""
-    return _ask(identity, windows, take=True)
+    return ask([Place(identity, window) for window in windows])
 
 
 def peek(identity: str, windows: Sequence[Window]) -> Verdict:
     """What `hit` would answer, counting nothing."""
-    return _ask(identity, windows, take=False)
+    return ask([Place(identity, window, takes=False) for window in windows])
 
 
 def forget(identity: str, windows: Sequence[Window]) -> None:
     client().delete(*(_key(identity, window) for window in windows))
+
+
+def ask(places: Sequence[Place]) -> Verdict:
+    """Take every place that is to be taken if there is room in all of them, and none otherwise. Raises RedisError."""
+    if time.monotonic() < Silence.until:
+        raise redis.ConnectionError("Valkey did not answer a moment ago")
+    try:
+        return _judge(places)
+    except redis.RedisError:
+        Silence.until = time.monotonic() + SILENCE_SECONDS
+        raise
 
 
 def headers(verdict: Verdict) -> dict[str, str]:
@@ -126,23 +144,13 @@ def _key(identity: str, window: Window) -> str:
     return f"rate:{{{identity}}}:{window.name}"
 
 
-def _ask(identity: str, windows: Sequence[Window], *, take: bool) -> Verdict:
-    if time.monotonic() < Silence.until:
-        raise redis.ConnectionError("Valkey did not answer a moment ago")
-    try:
-        return _judge(identity, windows, take=take)
-    except redis.RedisError:
-        Silence.until = time.monotonic() + SILENCE_SECONDS
-        raise
-
-
-def _judge(identity: str, windows: Sequence[Window], *, take: bool) -> Verdict:
-    spans = [number for window in windows for number in (window.limit, window.seconds * 1000)]
-    keys = [_key(identity, window) for window in windows]
-    allowed, now, *figures = cast("list[int]", _script()(keys=keys, args=[int(take), *spans], client=client()))
+def _judge(places: Sequence[Place]) -> Verdict:
+    keys = [_key(identity, window) for identity, window, _ in places]
+    terms = [term for _, window, takes in places for term in (window.limit, window.seconds * 1000, int(takes))]
+    allowed, now, *figures = cast("list[int]", _script()(keys=keys, args=terms, client=client()))
     taken, waits, resets = figures[0::3], figures[1::3], figures[2::3]
     states = tuple(
         WindowState(window, max(0, window.limit - count), ceil(reset / 1000))
-        for window, count, reset in zip(windows, taken, resets, strict=True)
+        for (_, window, _), count, reset in zip(places, taken, resets, strict=True)
     )
     return Verdict(bool(allowed), states, now // 1000, ceil(max(waits) / 1000))
