@@ -18,7 +18,7 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 def client_address(request: HttpRequest) -> str:
     """The caller's address. ``X-Forwarded-For`` is believed only as far as our own proxies wrote it (the Nth from the
     right), and not at all without them."""
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
     count = settings.TRUSTED_PROXY_COUNT
     address = hops[-count] if 1 <= count <= len(hops) else request.META.get("REMOTE_ADDR", "")
     try:

@@ -22,20 +22,13 @@ SECRETS = [
 logger = logging.getLogger("gateway.test")
 
 
-def formatter(*, as_json: bool = True) -> logging.Formatter:
-    described = logs.configuration(level="INFO", as_json=as_json)["formatters"]["line"]
-    kind = described.pop("()")
-    made: logging.Formatter = kind(**described)
-    return made
-
-
 @pytest.fixture
 def written() -> Any:
     """The lines that the test's own logger wrote, as JSON."""
     clear_contextvars()
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(formatter())
+    handler.setFormatter(logs.Line(as_json=True))
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -94,6 +87,10 @@ def test_a_name_that_speaks_of_secrets_hides_its_value(written: Any, name: str) 
         ("postgres://gateway:pa:ss@db/gateway", "postgres://[redacted]@db/gateway"),
         ("Authorization: Bearer abcdef0123456789", "Authorization: Bearer [redacted]"),
         ("authorization: basic YWxhZGRpbjpvcGVu", "authorization: basic [redacted]"),
+        (
+            '"url":"https://partner.example:8443","mail":"a@b.example"',
+            '"url":"https://partner.example:8443","mail":"a@b.example"',
+        ),
         ("https://partner.example:8443/hook?a=b", "https://partner.example:8443/hook?a=b"),
         ("ak_1767225600000_0123456789abcdef is known", "ak_1767225600000_0123456789abcdef is known"),
     ],
@@ -114,7 +111,7 @@ def test_redaction_keeps_the_shape_of_whatever_it_is_given(value: Any) -> None:
 
 def test_lines_for_people_have_the_same_content_and_no_secret() -> None:
     record = logger.makeRecord("gateway.test", logging.INFO, "f", 1, f"made {SECRETS[0]}", (), None)
-    line = formatter(as_json=False).format(record)
+    line = logs.Line(as_json=False).format(record)
     assert "made [redacted]" in line
     assert SECRETS[0] not in line
 
