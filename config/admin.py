@@ -7,18 +7,24 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django_celery_beat import admin as beat
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+import webhooks.admin  # noqa: F401  # all records are registered before they are tied together
+from bulk_orders.models import Batch, Order
+from config.console import ties
 from config.lib import audit
 from config.lib.console import marks
 from config.lib.console.marks import Tone
 from config.lib.console.model_admin import ConsoleAdmin
 from config.lib.console.search import USER_NAME, Term
 from config.lib.requests import client_address
+from integrations.models import Integration
+from webhooks.models import Event, Webhook
 
 for model in (User, Group, ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
     admin.site.unregister(model)
@@ -48,6 +54,20 @@ class StaffUserAdmin(Audited, UserAdmin, ModelAdmin):  # type: ignore[misc, type
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
     list_display = ("username", "full_name", "email", "role", "is_active", "seen")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    readonly_fields = ("belongings", "last_login", "date_joined")
+    fieldsets = (*(UserAdmin.fieldsets or ()), ("What belongs to them", {"fields": ("belongings",)}))
+
+    @admin.display(description="Lists")
+    def belongings(self, user: User) -> SafeString:
+        kinds = (
+            ("Orders", Order, "client"),
+            ("Batches", Batch, "user"),
+            ("Endpoints", Webhook, "user"),
+            ("Events", Event, "user"),
+            ("Integrations", Integration, "user"),
+        )
+        links = ((marks.list_url(model, **{f"{key}__id__exact": user.pk}), title) for title, model, key in kinds)
+        return format_html_join(", ", '<a class="c-link" href="{}">{}</a>', links)
 
     @admin.display(description="Name")
     def full_name(self, user: User) -> str:
@@ -123,3 +143,6 @@ class FailedLogInAdmin(ConsoleAdmin):
     @admin.display(description="At")
     def at(self, attempt: AccessAttempt) -> SafeString:
         return marks.when(attempt.attempt_time)
+
+
+ties.tie()

@@ -26,7 +26,8 @@ UPDATE webhook_deliveries AS d
 SET status = 'retrying', next_retry_at = CASE WHEN w.active THEN %(now)s END,
     lane = CASE WHEN w.ordered THEN 3 ELSE 1 END
 FROM webhooks w
-WHERE w.id = d.webhook_id AND d.id = ANY (%(ids)s) AND d.status IN ('failed', 'retrying') AND d.lease IS NULL
+WHERE w.id = d.webhook_id AND d.id = ANY (%(ids)s) AND d.status IN ('failed', 'retrying')
+  AND (d.lease IS NULL OR d.leased_until <= %(now)s)
 RETURNING d.id
 """
 

@@ -2,15 +2,22 @@
 
 from django.contrib import admin
 from django.db import models
+from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from bulk_orders.admin import batch_page
+from bulk_orders.admin.deeds import BATCH_DEEDS
 from bulk_orders.admin.tones import RESULT_TONES, batch_badge, batch_progress
+from bulk_orders.downloads import failed_rows
 from bulk_orders.models import OUTCOMES, Batch, BatchStatus, Order, Result
 from bulk_orders.verdicts import Outcome
 from config.lib.console import marks
 from config.lib.console.filters import OptionFilter
 from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.records import Fact, Panel, Record, source, table
 from config.lib.console.search import USER_NAME, Term
 
 BATCH_ID = r"BATCH-\d{8}-[0-9A-Z]+"
@@ -46,6 +53,25 @@ class BatchAdmin(ConsoleAdmin):
         "created_at", "completed_at",
     )  # fmt: skip
 
+    deeds = BATCH_DEEDS
+    panels = (batch_page.failed_rows, batch_page.made_orders, batch_page.particulars)
+
+    def record(self, request: HttpRequest, obj: Batch) -> Record:
+        return batch_page.record(obj)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.failed_csv)
+        return [path("<path:object_id>/change/failed.csv", view), *super().get_urls()]
+
+    def failed_csv(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """The failed rows in the upload's own columns."""
+        batch = self.get_object(request, object_id)
+        if batch is None or not self.has_view_permission(request, batch):
+            raise Http404
+        reply = StreamingHttpResponse(failed_rows(batch), content_type="text/csv; charset=utf-8")
+        reply["Content-Disposition"] = f'attachment; filename="{batch.pk}-failed.csv"'
+        return reply
+
     @admin.display(description="Submitted by")
     def owner(self, batch: Batch) -> SafeString:
         return marks.record_link(type(batch.user), batch.user_id, batch.user.get_username())
@@ -76,6 +102,17 @@ class ResultStatusFilter(OptionFilter):
     options = tuple((value, label, models.Q(status=value)) for value, label in OUTCOMES)
 
 
+def row_sent(request: HttpRequest, result: Result) -> Panel:
+    return source("The row as sent", result.order_data, empty="The order holds it.", wide=False)
+
+
+def row_problems(request: HttpRequest, result: Result) -> Panel:
+    problems = result.problems or []
+    rows = [(marks.code(one.get("path") or "/"), one.get("message"), marks.code(one.get("code"))) for one in problems]
+    headers = ("Where", "What is wrong", "Code")
+    return table("Problems", headers, rows, empty="None was found.", wide=False)
+
+
 @admin.register(Result)
 class ResultAdmin(ConsoleAdmin):
     explanation = "What became of each row of a batch. The index counts from 0, as in the file or request."
@@ -84,6 +121,17 @@ class ResultAdmin(ConsoleAdmin):
     search_terms = (Term(BATCH_ID, "batch_id"), Term(r"\d{1,9}", "order_id"))
     search_help_text = "Batch id, or order number"
     export_fields = ("batch_id", "order_index", "status", "order_id", "model_order_id", "client_ref", "error", "run")
+
+    panels = (row_sent, row_problems)
+
+    def record(self, request: HttpRequest, obj: Result) -> Record:
+        shown = (
+            Fact("Batch", marks.record_link(Batch, obj.batch_id)),
+            Fact("Order", marks.record_link(Order, obj.order_id, obj.model_order_id)),
+            Fact("Client's reference", obj.client_ref or marks.NOTHING),
+            Fact("Run", marks.number(obj.run)),
+        )
+        return Record(f"Row {obj.order_index} of {obj.batch_id}", self.state(obj), obj.error or "", shown)
 
     def get_queryset(self, request: object) -> models.QuerySet[Result]:
         return super().get_queryset(request).defer("order_data", "problems", "earlier")  # type: ignore[no-any-return]

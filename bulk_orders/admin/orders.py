@@ -3,16 +3,20 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import models
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from bulk_orders.admin import order_page
+from bulk_orders.admin.deeds import ORDER_DEEDS
 from bulk_orders.admin.tones import PAYMENT_TONES, order_badge
 from bulk_orders.models import Order, Payment, PaymentStatus
 from bulk_orders.states import Status
 from config.lib.console import marks
 from config.lib.console.filters import OptionFilter
 from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.records import Fact, Record
 from config.lib.console.search import USER_NAME, Term
 
 
@@ -41,6 +45,20 @@ class OrderAdmin(ConsoleAdmin):
         "rejected_at", "rejected_reason", "rta_ref_no", "order_payment_reference", "payment_linked_status",
     )  # fmt: skip
 
+    deeds = ORDER_DEEDS
+    panels = (
+        order_page.items,
+        order_page.life,
+        order_page.standing,
+        order_page.payments,
+        order_page.origin,
+        order_page.form,
+    )
+
+    def record(self, request: HttpRequest, obj: Order) -> Record:
+        assert isinstance(request.user, User)
+        return order_page.record(obj, request.user)
+
     @admin.display(description="Client")
     def owner(self, order: Order) -> SafeString:
         return marks.record_link(type(order.client), order.client_id, order.client.get_username())
@@ -62,18 +80,11 @@ class OrderAdmin(ConsoleAdmin):
 
     @admin.display(description="Amount (INR)")
     def amount(self, order: Order) -> SafeString:
-        return marks.number(order_amount(order))
+        return marks.number(order_page.order_amount(order))
 
     @admin.display(description="Submitted")
     def submitted(self, order: Order) -> SafeString:
         return marks.when(order.submitted_at)
-
-
-def order_amount(order: Order) -> Any:
-    """What the items add up to; None where none names an amount."""
-    amounts = [item.get("amount") for item in order.order_form_data.get("cartItems") or []]
-    figures = [amount for amount in amounts if isinstance(amount, int | float) or hasattr(amount, "quantize")]
-    return sum(figures) if figures else None
 
 
 class PaymentStatusFilter(OptionFilter):
@@ -91,6 +102,15 @@ class PaymentAdmin(ConsoleAdmin):
     search_terms = (Term(r"\d{1,9}", "order_id"), Term(r"MO-\d{8}-[0-9A-Z]+", "order__model_order_id"))
     search_help_text = "Order number, or model order id"
     export_fields = ("reference", "order_id", "order__model_order_id", "status", "amount", "remarks", "updated_at")
+
+    def record(self, request: HttpRequest, obj: Payment) -> Record:
+        shown = (
+            Fact("Order", self.order_link(obj)),
+            Fact("Amount (INR)", marks.number(obj.amount)),
+            Fact("Reported", marks.when(obj.updated_at)),
+            Fact("First reported", marks.when(obj.created_at)),
+        )
+        return Record(f"Payment {obj.reference}", self.state(obj), obj.remarks or "", shown)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return super().get_queryset(request).defer("order__order_form_data")  # type: ignore[no-any-return]

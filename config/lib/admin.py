@@ -1,11 +1,13 @@
 """The audit log in the console: who did what to what, when, from where, and why."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from config.lib.audit import AuditEntry
 from config.lib.console import marks
 from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.records import Record
 from config.lib.console.search import USER_NAME, Term
 
 
@@ -21,6 +23,9 @@ class AuditEntryAdmin(ConsoleAdmin):
     export_fields = (
         "at", "actor", "actor_id", "address", "action", "target_type", "target_id", "before", "after", "reason",
     )  # fmt: skip
+
+    def record(self, request: HttpRequest, obj: AuditEntry) -> Record:
+        return Record(obj.action, "", f"Written {obj.at:%Y-%m-%d %H:%M:%S} UTC; it is never changed.")
 
     @admin.display(description="At")
     def moment_of(self, entry: AuditEntry) -> SafeString:

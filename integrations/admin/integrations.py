@@ -9,27 +9,18 @@ from django.utils.safestring import SafeString
 
 from config.lib.console import marks
 from config.lib.console.filters import OptionFilter
-from config.lib.console.marks import Tone
 from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.records import Record
 from config.lib.console.search import USER_NAME, Term
+from integrations.admin import integration_page
+from integrations.admin.deeds import DEEDS
+from integrations.admin.tones import status_badge
 from integrations.models import Integration, IntegrationStatus
-
-STATUS_TONES = {
-    IntegrationStatus.PENDING: Tone.ATTENTION,
-    IntegrationStatus.ACTIVE: Tone.GOOD,
-    IntegrationStatus.INACTIVE: Tone.QUIET,
-    IntegrationStatus.SUSPENDED: Tone.BAD,
-}
 
 
 class StatusFilter(OptionFilter):
     title, parameter_name = "status", "status"
     options = tuple((value, label, models.Q(status=value)) for value, label in IntegrationStatus.choices)
-
-
-def status_badge(integration: Integration) -> SafeString:
-    tone = STATUS_TONES[IntegrationStatus(integration.status)]
-    return marks.badge(integration.status, tone, integration.suspended_reason or "")
 
 
 @admin.register(Integration)
@@ -53,7 +44,21 @@ class IntegrationAdmin(ConsoleAdmin):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        return super().get_queryset(request).without_secrets().with_usage()  # type: ignore[no-any-return]
+        return super().get_queryset(request).without_secrets().defer("config").with_usage()  # type: ignore[no-any-return]
+
+    deeds = DEEDS
+    panels = (
+        integration_page.days,
+        integration_page.pace,
+        integration_page.credentials,
+        integration_page.rights,
+        integration_page.told_at,
+        integration_page.latest,
+        integration_page.configured,
+    )
+
+    def record(self, request: HttpRequest, obj: Integration) -> Record:
+        return integration_page.record(obj)
 
     @admin.display(description="Owner")
     def owner(self, integration: Integration) -> SafeString:

@@ -2,13 +2,15 @@
 
 from django.contrib import admin
 from django.db import models
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from config.lib.console import marks
 from config.lib.console.filters import OptionFilter
-from config.lib.console.marks import Tone
 from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.records import Fact, Record
 from config.lib.console.search import Term
+from integrations.admin.tones import code_badge
 from integrations.models import Integration, UsageLog
 
 
@@ -21,12 +23,6 @@ class OutcomeFilter(OptionFilter):
         ("limited", "Rate limited (429)", models.Q(status_code=429)),
         ("server", "Server errors (5xx)", models.Q(status_code__gte=500)),
     )
-
-
-def code_tone(code: int) -> Tone:
-    if code >= 500:
-        return Tone.BAD
-    return Tone.ATTENTION if code >= 400 else Tone.GOOD
 
 
 @admin.register(UsageLog)
@@ -46,6 +42,16 @@ class UsageLogAdmin(ConsoleAdmin):
         secrets = ("api_secret", "previous_api_secret", "webhook_secret", "config")
         return super().get_queryset(request).defer(*(f"integration__{name}" for name in secrets))  # type: ignore[no-any-return]
 
+    def record(self, request: HttpRequest, obj: UsageLog) -> Record:
+        shown = (
+            Fact("Integration", self.who(obj)),
+            Fact("At", marks.when(obj.timestamp)),
+            Fact("Took", marks.milliseconds(obj.response_time)),
+            Fact("Log id", marks.code(obj.pk)),
+        )
+        said = obj.error or "It was answered as asked."
+        return Record(f"{obj.method} {obj.endpoint}", code_badge(obj.status_code), said, shown)
+
     @admin.display(description="At")
     def made(self, log: UsageLog) -> SafeString:
         return marks.when(log.timestamp)
@@ -60,7 +66,7 @@ class UsageLogAdmin(ConsoleAdmin):
 
     @admin.display(description="Reply")
     def code(self, log: UsageLog) -> SafeString:
-        return marks.badge(str(log.status_code), code_tone(log.status_code))
+        return code_badge(log.status_code)
 
     @admin.display(description="Took")
     def took(self, log: UsageLog) -> SafeString:

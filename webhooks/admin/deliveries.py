@@ -47,11 +47,11 @@ class QueueFilter(OptionFilter):
         waiting = queryset.filter(next_retry_at__isnull=False)
         match self.value():
             case "due":
-                return waiting.filter(next_retry_at__lte=now)
+                return waiting.filter(next_retry_at__lte=now).exclude(leased_until__gt=now)
             case "later":
-                return waiting.filter(next_retry_at__gt=now, lease__isnull=True)
+                return waiting.filter(next_retry_at__gt=now).exclude(leased_until__gt=now)
             case "flight":
-                return waiting.filter(lease__isnull=False)
+                return waiting.filter(leased_until__gt=now)
             case "held":
                 held = models.Q(status__in=[DeliveryStatus.PENDING, DeliveryStatus.RETRYING])
                 return queryset.filter(held, next_retry_at__isnull=True)

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
-NEWEST = 20_000
+NEWEST = 5_000
 
 
 class OptionFilter(admin.SimpleListFilter):

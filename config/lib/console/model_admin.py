@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from unfold.admin import ModelAdmin
 
+from config.lib.console.desk import Desk
 from config.lib.console.exports import csv_response
+from config.lib.console.history import deeds_done
 from config.lib.console.paging import CappedPaginator
 from config.lib.console.periods import PeriodFilter
 from config.lib.console.records import PanelMaker, Record
@@ -25,7 +26,7 @@ def export_csv(model_admin: "ConsoleAdmin", request: HttpRequest, rows: models.Q
     return csv_response(str(model_admin.opts.db_table), names, values.iterator(chunk_size=500))
 
 
-class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is untyped
+class ConsoleAdmin(Desk, ModelAdmin):  # type: ignore[misc]  # unfold is untyped
     """Read-only, newest first, fast at any size. Subclasses say what is shown; nothing is added, edited or deleted."""
 
     # What each model says of itself.
@@ -99,6 +100,7 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is untyped
         obj = kwargs.get("obj")
         if obj is not None:
             context["record"] = self.record(request, obj)
+            context["buttons"] = self.buttons(request, obj)
             context["panels"] = [panel for panel in self._panels(request, obj) if panel is not None]
         return super().render_change_form(request, context, **kwargs)  # type: ignore[no-any-return]
 
@@ -107,16 +109,17 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is untyped
         return Record(str(obj))
 
     def _panels(self, request: HttpRequest, obj: Any) -> Iterator[Any]:
-        for maker in (*self.panels, *self.more_panels):
+        for maker in (*self.panels, *self.more_panels, deeds_done):
             yield maker(request, obj)
 
     def get_export_fields(self) -> Sequence[str]:
         return self.export_fields or [field.name for field in self.opts.fields]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Addresses of this console name columns of their own model, or the user's."""
-        try:
-            self.opts.get_field(lookup.split("__", maxsplit=1)[0])
-        except FieldDoesNotExist:
-            return False
-        return True
+        # Records link to the lists of what belongs to them. Any other look into a related row stays refused: one could
+        # guess a password's hash letter by letter.
+        belongs = f"{lookup.removesuffix('__id__exact')}_id" if lookup.endswith("__id__exact") else None
+        return belongs in self._keys() or bool(super().lookup_allowed(lookup, value, request))
+
+    def _keys(self) -> set[str]:
+        return {field.attname for field in self.opts.fields if field.is_relation}

@@ -1,0 +1,78 @@
+"""What a batch's page tells: how far it is, and its failed rows first."""
+
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from bulk_orders.admin.tones import batch_badge, batch_progress
+from bulk_orders.batches import RUNNING
+from bulk_orders.models import Batch, Order, Result
+from bulk_orders.verdicts import Outcome
+from config.lib.console import marks
+from config.lib.console.records import Fact, Panel, Record, facts, table
+
+SHOWN = 100
+
+
+def record(batch: Batch) -> Record:
+    rows = format_html('<span class="c-number">{} of {}</span>', f"{batch.processed:,}", f"{batch.total:,}")
+    shown = (
+        Fact("Progress", format_html("{} {}", batch_progress(batch), rows)),
+        Fact("Succeeded", marks.number(batch.succeeded)),
+        Fact("Failed", marks.number(batch.failed)),
+        Fact("Skipped", marks.number(batch.skipped)),
+        Fact("Submitted", marks.when(batch.created_at)),
+        Fact("Completed", marks.when(batch.completed_at)),
+    )
+    refresh = 2 if batch.status in RUNNING else 0
+    return Record(batch.batch_id, batch_badge(batch), sentence(batch), shown, refresh=refresh)
+
+
+def sentence(batch: Batch) -> str:
+    if batch.error:
+        return f"{batch.error}."
+    if batch.status in RUNNING:
+        return "Workers are carrying it out; this page follows by itself."
+    made = "valid; it only validated, so no order was made" if batch.validate_only else "orders were made"
+    return f"{batch.succeeded:,} of {batch.total:,} rows {made if not batch.validate_only else 'are ' + made}."
+
+
+def failed_rows(request: HttpRequest, batch: Batch) -> Panel:
+    rows = [
+        (marks.record_link(Result, row.pk, row.order_index), row.client_ref, row.error)
+        for row in _rows(batch, Outcome.FAILED)
+    ]
+    note = f"The first {SHOWN} of {batch.failed:,}; rows count from 0" if batch.failed > SHOWN else "Rows count from 0"
+    link = (f"{marks.record_url(batch, batch.pk)}failed.csv", "Download them to correct") if rows else None
+    headers = ("Row", "Client's reference", "What is wrong with it")
+    return table("Failed rows", headers, rows, empty="No row has failed.", note=note, link=link)
+
+
+def made_orders(request: HttpRequest, batch: Batch) -> Panel:
+    rows = [
+        (marks.number(row.order_index), marks.record_link(Order, row.order_id, row.model_order_id), row.client_ref)
+        for row in _rows(batch, Outcome.SUCCEEDED)[:10]
+    ]
+    every = (marks.list_url(Result, batch__id__exact=batch.pk), "All rows")
+    empty = "It only validates." if batch.validate_only else "None yet."
+    return table("Orders", ("Row", "Order", "Client's reference"), rows, empty=empty, link=every, wide=False)
+
+
+def particulars(request: HttpRequest, batch: Batch) -> Panel:
+    options = [
+        "stops at the first failed row" if batch.stop_on_error else "goes on after a failed row",
+        "only validates" if batch.validate_only else "makes orders",
+    ]
+    return facts(
+        "Particulars",
+        Fact("Submitted by", marks.record_link(type(batch.user), batch.user_id, batch.user.get_username())),
+        Fact("It", ", ".join(options)),
+        Fact("Run", marks.number(batch.run), "One more for each retry of its failed rows"),
+        Fact("Ages judged on", batch.judged_on.isoformat(), "Who is a minor was decided by this day (UTC)"),
+        Fact("Submitted from", batch.ip_address or marks.NOTHING),
+        Fact("Trace id", marks.code(batch.trace_id)),
+    )
+
+
+def _rows(batch: Batch, outcome: Outcome) -> list[Result]:
+    found = Result.objects.filter(batch_id=batch.pk, status=outcome).defer("order_data", "problems", "earlier")
+    return list(found.order_by("order_index")[:SHOWN])

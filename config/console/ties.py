@@ -1,0 +1,138 @@
+"""What ties records of different apps together: the apps don't know each other, the console shows them side by side."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import Q
+from django.http import HttpRequest
+
+from bulk_orders.models import Batch, Order
+from config.lib.audit import AuditEntry
+from config.lib.console import marks
+from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.records import Fact, Panel, PanelMaker, facts, source, table
+from integrations.models import Integration
+from webhooks.admin.tones import delivery_badge
+from webhooks.models import Delivery, Event, Webhook
+
+# An event is written in the transaction of what it tells of, so it is found around that moment.
+AROUND = timedelta(seconds=5)
+EVENTS_SHOWN = 20
+# Kinds of things that the audit log speaks of, and where they are looked at.
+TARGETS: dict[str, type[Any]] = {
+    model._meta.model_name or "": model for model in (User, Order, Batch, Webhook, Delivery, Integration)
+}
+
+
+def tie() -> None:
+    """Called once, when every admin is registered."""
+    for model, makers in _PANELS.items():
+        model_admin = admin.site.get_model_admin(model)
+        assert isinstance(model_admin, ConsoleAdmin)
+        model_admin.more_panels.extend(makers)
+
+
+def order_events(request: HttpRequest, order: Order) -> Panel:
+    """Events of an order and what became of their deliveries."""
+    moments = [order.submitted_at, *order.transitions.values_list("at", flat=True)]
+    moments += order.payments.values_list("updated_at", flat=True)
+    events = _events_about(order.client_id, moments, {"orderId": order.pk})
+    return _events_panel(events, "Events and their deliveries", "No event tells of it any more: old ones are removed.")
+
+
+def batch_events(request: HttpRequest, batch: Batch) -> Panel | None:
+    if batch.completed_at is None:
+        return None
+    events = _events_about(batch.user_id, [batch.completed_at], {"batchId": batch.pk})
+    return _events_panel(events, "Event of its end", "No event tells of its end.")
+
+
+def event_about(request: HttpRequest, event: Event) -> Panel | None:
+    return _about(event.data)
+
+
+def delivery_about(request: HttpRequest, delivery: Delivery) -> Panel | None:
+    return _about(delivery.payload)
+
+
+def webhook_owner(request: HttpRequest, webhook: Webhook) -> Panel | None:
+    if webhook.integration_id is None:
+        return None
+    link = marks.record_link(Integration, webhook.integration_id)
+    return facts("Managed", Fact("Integration", link, "It owns this endpoint: URL, events and state are changed there"))
+
+
+def audit_target(request: HttpRequest, entry: AuditEntry) -> Panel:
+    model = TARGETS.get(entry.target_type)
+    there = model is not None and model._default_manager.filter(pk=entry.target_id).exists()
+    target = marks.record_link(model, entry.target_id) if model and there else f"{entry.target_type} {entry.target_id}"
+    who = marks.record_link(User, entry.actor_id, entry.actor) if entry.actor_id else entry.actor
+    return facts(
+        "Deed",
+        Fact("By", who),
+        Fact("From", entry.address or marks.NOTHING),
+        Fact("To", target, "" if there else "It is not there any more" if model else ""),
+        Fact("Reason", entry.reason or marks.NOTHING),
+    )
+
+
+def audit_before(request: HttpRequest, entry: AuditEntry) -> Panel | None:
+    return source("Before", entry.before, wide=False) if entry.before else None
+
+
+def audit_after(request: HttpRequest, entry: AuditEntry) -> Panel | None:
+    return source("After", entry.after, wide=False) if entry.after else None
+
+
+def _events_about(user_id: int, moments: Sequence[datetime], data: dict[str, Any]) -> list[Event]:
+    around = Q()
+    for moment in moments[:EVENTS_SHOWN]:
+        around |= Q(created_at__range=(moment - AROUND, moment + AROUND))
+    found = Event.objects.filter(around, user_id=user_id, data__contains=data).defer("body", "data")
+    return list(found.order_by("created_at", "id")[:EVENTS_SHOWN])
+
+
+def _events_panel(events: Sequence[Event], title: str, empty: str) -> Panel:
+    return table(title, ("Event", "At", "Endpoint", "Delivery", "Attempts"), list(_event_rows(events)), empty=empty)
+
+
+def _event_rows(events: Sequence[Event]) -> Iterator[tuple[object, ...]]:
+    deliveries = Delivery.objects.filter(source__in=[event.pk for event in events]).select_related("webhook")
+    secrets = ("webhook__secret", "webhook__previous_secret")
+    by_event: dict[str, list[Delivery]] = {}
+    for delivery in deliveries.defer("payload", "response_body", *secrets):
+        by_event.setdefault(delivery.source_id, []).append(delivery)
+    for event in events:
+        head = marks.record_link(Event, event.pk, event.name), marks.when(event.created_at)
+        if event.pk not in by_event:
+            yield *head, "nobody subscribes", None, None
+        for delivery in by_event.get(event.pk, ()):
+            endpoint = marks.record_link(Webhook, delivery.webhook_id, marks.clipped(delivery.webhook.url, 44))
+            link = marks.record_link(Delivery, delivery.pk, delivery_badge(delivery))
+            yield *head, endpoint, link, marks.number(delivery.attempts)
+
+
+def _about(data: Any) -> Panel | None:
+    """Links to what an event tells of."""
+    known = data if isinstance(data, dict) else {}
+    told = []
+    if known.get("orderId"):
+        told.append(Fact("Order", marks.record_link(Order, known["orderId"], known.get("modelOrderId"))))
+    if known.get("batchId"):
+        told.append(Fact("Batch", marks.record_link(Batch, known["batchId"])))
+    if known.get("webhookId"):
+        told.append(Fact("Endpoint", marks.record_link(Webhook, known["webhookId"])))
+    return facts("It tells of", *told) if told else None
+
+
+_PANELS: dict[type[Any], tuple[PanelMaker, ...]] = {
+    Order: (order_events,),
+    Batch: (batch_events,),
+    Event: (event_about,),
+    Delivery: (delivery_about,),
+    Webhook: (webhook_owner,),
+    AuditEntry: (audit_target, audit_before, audit_after),
+}

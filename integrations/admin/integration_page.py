@@ -1,0 +1,148 @@
+"""What an integration's page tells: how much it is used, what it may do, and the state of its credentials."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from config.lib import figures
+from config.lib.console import charts, marks
+from config.lib.console.charts import Series
+from config.lib.console.marks import Tone
+from config.lib.console.records import Fact, Panel, Record, facts, source, table
+from integrations import scopes, throttles
+from integrations.admin.tones import code_badge, status_badge
+from integrations.configuration import masked
+from integrations.models import Integration, IntegrationStatus, UsageLog
+from webhooks.managed import managed_id
+from webhooks.models import Webhook
+
+DAYS = 31
+SHOWN = 12
+NEWEST = 1000
+
+
+def record(integration: Any) -> Record:
+    shown = (
+        Fact("Owner", marks.record_link(type(integration.user), integration.user_id, integration.user.get_username())),
+        Fact("Type", integration.get_type_display()),
+        Fact("Calls", marks.number(integration.calls)),
+        Fact("Last call", marks.when(integration.last_call)),
+        Fact("Created", marks.when(integration.created_at)),
+    )
+    return Record(integration.name, status_badge(integration), sentence(integration, timezone.now()), shown)
+
+
+def sentence(integration: Integration, now: datetime) -> str:
+    if integration.is_suspended:
+        reason = f": {integration.suspended_reason}" if integration.suspended_reason else ""
+        return f"Staff have suspended it{reason}. Its key is refused until staff lift that."
+    if integration.expires_at and integration.expires_at <= now:
+        return f"It expired {marks.relative(integration.expires_at, now)}: its key is refused."
+    return {
+        IntegrationStatus.PENDING: "It has not been activated yet: its key is refused until it is.",
+        IntegrationStatus.INACTIVE: "Its owner has switched it off: its key is refused.",
+        IntegrationStatus.ACTIVE: "Its key is accepted.",
+    }[IntegrationStatus(integration.status)]
+
+
+def days(request: HttpRequest, integration: Integration) -> Panel:
+    now = timezone.now()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = figures.by_hour(["call"], since=midnight, key=integration.pk)["call"]
+    since = midnight - timedelta(days=DAYS - 1)
+    found = figures.by_day(["call"], since=since, until=midnight, key=integration.pk)
+    by_day = {figure.hour: (figure.number, figure.bad) for figure in found}
+    by_day[midnight] = sum(figure.number for figure in today), sum(figure.bad for figure in today)
+    calls, errors = charts.at_days(by_day, now, DAYS)
+    fine = [number - bad for number, bad in zip(calls, errors, strict=True)]
+    series = [Series("answered", Tone.WAITING, fine), Series("errors", Tone.BAD, errors)]
+    slots = charts.days_until(now, DAYS, calls_url(integration))
+    note = f"The last {DAYS} days, UTC; an error is a reply of 400 or above"
+    return charts.columns("Calls by day", slots, series, empty=f"No call in {DAYS} days.", note=note)
+
+
+def pace(request: HttpRequest, integration: Integration) -> Panel:
+    """Of a bounded number of calls."""
+    rows = UsageLog.objects.filter(integration_id=integration.pk).order_by("-timestamp", "-id")
+    found = list(rows.values_list("status_code", "response_time")[:NEWEST])
+    times = sorted(time for _, time in found)
+    errors = sum(code >= 400 for code, _ in found)
+    limits = throttles.windows_for(integration)
+    return facts(
+        "How it goes",
+        Fact("Error rate", marks.percent(errors, len(found)), f"{errors:,} of {len(found):,} calls"),
+        *(Fact(f"p{share}", marks.milliseconds(_at(times, share))) for share in (50, 95)),
+        Fact("Limits", ", ".join(f"{window.limit:,} a {window.name}" for window in limits)),
+        note=f"Of its newest {len(found):,} calls; times from request to reply",
+    )
+
+
+def rights(request: HttpRequest, integration: Integration) -> Panel:
+    rows = [(marks.code(name), scopes.DESCRIPTIONS.get(name, "")) for name in integration.scopes]
+    reach = integration.reachable_user_ids()
+    note = f"Privileged scopes reach the orders of users {', '.join(map(str, reach))}"
+    empty = "It has no scope: its key may only ask who it is."
+    shown = note if scopes.holds_privilege(integration.scopes) else ""
+    return table("Scopes", ("Scope", "Lets its key"), rows, empty=empty, note=shown, wide=False)
+
+
+def credentials(request: HttpRequest, integration: Integration) -> Panel:
+    now = timezone.now()
+    until = integration.previous_valid_until
+    former = f"the pair before works until {until:%d %b %H:%M} UTC" if until and until > now else ""
+    networks = marks.words(integration.allowed_networks) if integration.allowed_networks else "any address"
+    return facts(
+        "Credentials",
+        Fact("API key", marks.code(integration.api_key)),
+        Fact("API secret", "set, stored encrypted", former),
+        Fact("Calls must be signed", "yes" if integration.require_signature else "no"),
+        Fact("Allowed from", networks),
+        Fact("Expires", marks.when(integration.expires_at) if integration.expires_at else "never"),
+        Fact("Integration id", marks.code(integration.pk)),
+    )
+
+
+def told_at(request: HttpRequest, integration: Integration) -> Panel:
+    webhook_id = managed_id(integration.pk)
+    if webhook_id is None:
+        return facts("Webhook", Fact("URL", "none: it is not told of events"))
+    return facts(
+        "Webhook",
+        Fact("URL", integration.webhook_url),
+        Fact("Endpoint", marks.record_link(Webhook, webhook_id), "Its deliveries, health and analytics"),
+        Fact("Signing secret", "set, stored encrypted"),
+    )
+
+
+def configured(request: HttpRequest, integration: Integration) -> Panel:
+    template = integration.template
+    shown = masked(integration.config or {}, template.config_schema if template else None)
+    note = f"Template: {template.name}; secrets are masked" if template else "Secrets are masked"
+    return source("Config", shown or None, note=note, empty="Nothing is configured.", wide=False)
+
+
+def latest(request: HttpRequest, integration: Integration) -> Panel:
+    newest = UsageLog.objects.filter(integration_id=integration.pk).order_by("-timestamp", "-id")[:SHOWN]
+    rows = [
+        (
+            marks.when(log.timestamp),
+            marks.code(f"{log.method} {log.endpoint}"),
+            code_badge(log.status_code),
+            marks.milliseconds(log.response_time),
+            marks.clipped(log.error),
+        )
+        for log in newest
+    ]
+    headers = ("At", "Call", "Reply", "Took", "Error")
+    link = (calls_url(integration), "All its calls")
+    return table("Newest calls", headers, rows, empty="It has made no call yet.", link=link)
+
+
+def calls_url(integration: Integration) -> str:
+    return marks.list_url(UsageLog, integration__id__exact=integration.pk)
+
+
+def _at(times: list[int], share: int) -> int | None:
+    return times[min(len(times) - 1, len(times) * share // 100)] if times else None
