@@ -9,12 +9,15 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 from django.http import HttpRequest
 
+from bulk_orders.admin import BatchAdmin, OrderAdmin
 from bulk_orders.models import Batch, Order
+from config.lib.admin import AuditEntryAdmin
 from config.lib.audit import AuditEntry
 from config.lib.console import marks
 from config.lib.console.model_admin import ConsoleAdmin
 from config.lib.console.records import Fact, Panel, PanelMaker, facts, source, table
 from integrations.models import Integration
+from webhooks.admin import DeliveryAdmin, EventAdmin, WebhookAdmin
 from webhooks.admin.tones import delivery_badge
 from webhooks.models import Delivery, Event, Webhook
 
@@ -28,10 +31,10 @@ TARGETS: dict[str, type[Any]] = {
 
 
 def tie() -> None:
-    """Called once, when every admin is registered."""
-    for model, makers in _PANELS.items():
+    """Called once, by the last admin module."""
+    for model, its_admin, makers in _PANELS:
         model_admin = admin.site.get_model_admin(model)
-        assert isinstance(model_admin, ConsoleAdmin)
+        assert isinstance(model_admin, its_admin)
         model_admin.more_panels.extend(makers)
 
 
@@ -128,11 +131,11 @@ def _about(data: Any) -> Panel | None:
     return facts("It tells of", *told) if told else None
 
 
-_PANELS: dict[type[Any], tuple[PanelMaker, ...]] = {
-    Order: (order_events,),
-    Batch: (batch_events,),
-    Event: (event_about,),
-    Delivery: (delivery_about,),
-    Webhook: (webhook_owner,),
-    AuditEntry: (audit_target, audit_before, audit_after),
-}
+_PANELS: tuple[tuple[type[Any], type[ConsoleAdmin], tuple[PanelMaker, ...]], ...] = (
+    (Order, OrderAdmin, (order_events,)),
+    (Batch, BatchAdmin, (batch_events,)),
+    (Event, EventAdmin, (event_about,)),
+    (Delivery, DeliveryAdmin, (delivery_about,)),
+    (Webhook, WebhookAdmin, (webhook_owner,)),
+    (AuditEntry, AuditEntryAdmin, (audit_target, audit_before, audit_after)),
+)
