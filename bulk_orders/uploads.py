@@ -18,8 +18,8 @@ from config.lib.errors import BadRequest, TooLarge
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 MAX_COLUMNS: Final = 200
-# What a workbook may unpack to; a hundred thousand full lines need a third of it.
-MAX_UNPACKED_BYTES: Final = 512 * 1024 * 1024
+# What a workbook may unpack to; a hundred thousand lines with every cell filled need two thirds of it.
+MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
 ZIP_SIGNATURE: Final = b"PK\x03\x04"
 
 

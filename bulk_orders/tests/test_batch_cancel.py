@@ -4,10 +4,11 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from bulk_orders import processing
+from bulk_orders import batches, processing
 from bulk_orders.models import Batch, Chunk, Order
 from bulk_orders.tests.calls import BATCHES, api_of, events, key_of, post, submit, work
 from bulk_orders.tests.forms import order_form
+from config.lib.errors import NotFound
 
 BAD = order_form(cartItems=[])
 pytestmark = pytest.mark.django_db
@@ -44,6 +45,12 @@ def test_a_finished_batch_cannot_be_cancelled(api: APIClient) -> None:
     reply = cancel(api, batch.pk)
     assert (reply.status_code, reply.json()["code"]) == (409, "invalid_transition")
     assert Batch.objects.get().cancelled_at is None
+
+
+def test_an_unknown_batch_cannot_be_cancelled_or_retried() -> None:
+    for deed in (batches.cancel, batches.retry):
+        with pytest.raises(NotFound):
+            deed(batch_id="BATCH-20260101-UNKNOWN0")
 
 
 def test_only_the_submitter_cancels(api: APIClient, owner: User, outsider: User) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Barrier
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulk_orders import intake, processing
+from bulk_orders import batches, intake, processing
 from bulk_orders.models import Batch, Chunk, Order, Result
 from bulk_orders.tests.calls import events
 from bulk_orders.tests.forms import cart_item, order_form
@@ -90,28 +91,45 @@ def test_orders_of_a_batch_are_numbered_in_its_order(owner: User) -> None:
     assert references == [str(n) for n in range(1200)]
 
 
-def in_threads(count: int, work: Callable[[], None]) -> None:
-    barrier = Barrier(count)
+def at_once(*works: Callable[[], object]) -> None:
+    barrier = Barrier(len(works))
 
-    def run(_: int) -> None:
+    def run(work: Callable[[], object]) -> None:
         barrier.wait()
         try:
             work()
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(count) as pool:
-        list(pool.map(run, range(count)))
+    with ThreadPoolExecutor(len(works)) as pool:
+        list(pool.map(run, works))
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("stop", [False, True])
 def test_many_workers_do_every_row_once(owner: User, stop: bool) -> None:
     batch = take_in(owner, [order_form(clientRef=str(n)) for n in range(4000)], stop_on_error=stop)
-    in_threads(4, lambda: process(batch))
+    at_once(*[lambda: process(batch)] * 4)
     process(batch)  # an ordered batch may be left by all when each finds the first chunk taken
     batch.refresh_from_db()
     assert (batch.status, batch.succeeded) == ("completed", 4000)
     assert Order.objects.count() == Result.objects.count() == 4000
     assert [name for name, _ in events(owner)].count("bulk_order.completed") == 1
     assert not Chunk.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancellation_among_busy_workers_leaves_every_row_counted_once(owner: User) -> None:
+    batch = take_in(owner, [order_form()] * 4000)
+
+    def cancel() -> None:
+        with suppress(batches.BatchFinished):
+            batches.cancel(batch_id=batch.pk)
+
+    at_once(cancel, *[lambda: process(batch)] * 3)
+    process(batch)
+    batch.refresh_from_db()
+    assert batch.processed == batch.succeeded + batch.skipped == 4000
+    assert Order.objects.count() == batch.succeeded
+    assert Result.objects.count() == 4000
+    assert [name for name, _ in events(owner)].count("bulk_order.completed") == 1
