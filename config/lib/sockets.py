@@ -148,7 +148,7 @@ class LiveView:
         request = request_of(self.scope)
         request.GET = self._asked(request.GET)  # type: ignore[assignment]  # nobody changes it, nobody need know it
         try:
-            with closing(handler(request)) as response:
+            with closing(request), closing(handler(request)) as response:
                 succeeded = response.status_code == 200
                 return Reply(response.status_code, response.content, request.user.pk if succeeded else None)
         finally:

@@ -102,14 +102,40 @@ def test_without_authentication_it_ends_with_4401(owner: User) -> None:
     assert close_code(feed_of(make_webhook(owner)), {}) == 4401
 
 
-@pytest.mark.parametrize(
-    ("scope", "passes"), [("webhooks:read", True), ("webhooks:write", True), ("orders:read", False)]
-)
-def test_a_key_needs_the_scope_of_the_list(owner: User, scope: str, passes: bool) -> None:
+def test_ends_when_the_webhook_is_deleted(owner: User, session: dict[str, str]) -> None:
+    webhook = make_webhook(owner)
+
+    async def story() -> int:
+        async with connected(feed_of(webhook), session) as socket:
+            await socket.message()
+            await sync_to_async(services.delete)(webhook=webhook)
+            return await socket.close_code()
+
+    assert run(story) == 4404
+
+
+def test_shows_what_is_held_while_the_webhook_is_inactive(owner: User, session: dict[str, str]) -> None:
+    webhook = make_webhook(owner)
+    make_delivery(webhook)
+
+    async def story() -> None:
+        async with connected(feed_of(webhook), session) as socket:
+            assert (await socket.message())[0]["nextRetryAt"]
+            await sync_to_async(services.update)(webhook=webhook, changes={"active": False})
+            assert (await socket.message())[0]["nextRetryAt"] is None
+
+    run(story)
+
+
+def key(owner: User, scope: str) -> dict[str, str]:
     integration = an_integration(owner, scopes=[scope])
-    headers = {"X-API-Key": integration.api_key, "X-API-Secret": integration.api_secret}
-    path = feed_of(make_webhook(owner))
-    if passes:
-        assert json.loads(first_text(path, headers)) == []
-    else:
-        assert close_code(path, headers) == 4403
+    return {"X-API-Key": integration.api_key, "X-API-Secret": integration.api_secret}
+
+
+@pytest.mark.parametrize("scope", ["webhooks:read", "webhooks:write"])
+def test_a_key_watches_with_the_scope_of_the_list(owner: User, scope: str) -> None:
+    assert json.loads(first_text(feed_of(make_webhook(owner)), key(owner, scope))) == []
+
+
+def test_a_key_without_that_scope_ends_with_4403(owner: User) -> None:
+    assert close_code(feed_of(make_webhook(owner)), key(owner, "orders:read")) == 4403
