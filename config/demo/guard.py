@@ -22,8 +22,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     stop([int(line) for line in sys.stdin])
-    if devservices.in_use():
-        devservices.Services(devservices.folder()).stop_unused()
+    if services := devservices.in_use():
+        services.stop_unused()
 
 
 def stop(groups: list[int]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config.lib.devservices.home import Home
 from config.lib.devservices.supervisor import Services
 from config.lib.environment import CHECKOUT, development
 
@@ -41,11 +42,12 @@ def ensure() -> None:
         os.environ.update(Services(folder()).up(absent))
 
 
-def in_use() -> bool:
-    """Whether a URL of this process leads to an embedded server."""
-    if not folder().exists():
-        return False
-    return any(os.environ.get(name) == url for name, url in Services(folder()).env().items())
+def in_use() -> Services | None:
+    """The embedded servers, if a URL of this process leads to one of them."""
+    if not Home.find(folder()).path.exists():
+        return None
+    services = Services(folder())
+    return services if any(os.environ.get(name) == url for name, url in services.env().items()) else None
 
 
 @contextmanager

@@ -280,6 +280,17 @@ def test_ensure_embeds_only_what_is_missing(folder: Path, monkeypatch: pytest.Mo
     assert not (folder / "postgres").exists()
 
 
+def test_in_use_tells_our_servers_from_others(
+    services: Services, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEVSERVICES_DIR", str(folder))
+    assert devservices.in_use() is None
+    monkeypatch.setenv("DATABASE_URL", services.postgres.url())
+    assert devservices.in_use() is not None
+    monkeypatch.setenv("DEVSERVICES_DIR", str(folder / "nothing here"))
+    assert devservices.in_use() is None
+
+
 def test_ensure_refuses_to_embed_when_debug_is_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEVSERVICES_DIR", str(folder))
     monkeypatch.setenv("DEBUG", "0")

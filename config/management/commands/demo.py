@@ -119,7 +119,8 @@ def _stop(number: int, frame: object) -> NoReturn:
 
 
 def _where_the_servers_are() -> str:
-    return f"embedded, in {devservices.folder()}" if devservices.in_use() else "as DATABASE_URL and REDIS_URL say"
+    services = devservices.in_use()
+    return f"embedded, in {services.home.path}" if services else "as DATABASE_URL and REDIS_URL say"
 
 
 def _environment(port: int, ws_port: int) -> dict[str, str]:

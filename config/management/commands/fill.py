@@ -32,7 +32,7 @@ class Command(BaseCommand):
                     cursor.execute(statement, given)
         with connection.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE)")
-        figures.roll_up(now=timezone.now())
+        figures.recount(now=timezone.now())
         self.stdout.write(f"{rows:,} orders, deliveries and calls over {days} days.")
 
 

@@ -50,3 +50,10 @@ SELECT 'log_' || tail, (%(systems)s::text[])[1 + n %% cardinality(%(systems)s::t
        '/api/order-management/orders', 'GET', CASE WHEN n %% 50 = 0 THEN 429 ELSE 200 END, 2 + n %% 60,
        CASE WHEN n %% 50 = 0 THEN 'Too many requests' END, at
 FROM made;
+
+UPDATE integrations SET usage_count = calls, last_used_at = last
+FROM (SELECT integration_id, count(*) AS calls, max("timestamp") AS last FROM integration_usage_logs
+      WHERE integration_id = ANY (%(systems)s::text[]) GROUP BY 1) AS made
+WHERE id = integration_id;
+
+UPDATE webhooks SET last_triggered_at = now() WHERE id = ANY (%(endpoints)s::text[]);
