@@ -70,9 +70,9 @@ def may_leave(idle: bool, until: float) -> bool:
     With Valkey down it stays: no message could start another.
     """
     try:
-        if idle:
-            return time.monotonic() >= until or _others_wait() or not _lingers()
-        return time.monotonic() >= until and bool(client().ping())
+        if time.monotonic() >= until:
+            return bool(client().ping())
+        return idle and (_others_wait() or not _lingers())
     except (redis.ConnectionError, redis.TimeoutError):
         return False
 

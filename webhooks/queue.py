@@ -9,8 +9,9 @@ from webhooks.sql import execute
 
 # A probe at a time for an endpoint that has failed this often in a row, whoever sends: its breaker is half open.
 BREAKER_FAILURES = 20
-# How far a paced endpoint may catch up at once, in seconds: engines don't wake for every single slot.
-PACE_SLACK = 0.02
+# How many seconds' worth of missed slots a paced endpoint may catch up at once: engines don't wake for every single
+# one. Idleness is no credit: whoever had nothing for a second starts afresh.
+PACE_SLACK = 0.1
 
 
 class Claimed(NamedTuple):
@@ -79,7 +80,8 @@ WITH RECURSIVE queued (webhook_id) AS (
   SELECT w.id, w.rate_limit, w.next_slot_at,
          least(CASE WHEN w.failure_count >= %(breaker)s THEN 1 ELSE %(cap)s END - coalesce(busy.count, 0),
                greatest(1, %(free)s / count(*) OVER ())) AS room,
-         greatest(w.next_slot_at, %(now)s - %(slack)s * interval '1 s') AS slot  -- greatest() passes over NULL
+         CASE WHEN w.next_slot_at >= %(now)s - interval '1 s'
+              THEN greatest(w.next_slot_at, %(now)s - %(slack)s * interval '1 s') ELSE %(now)s END AS slot
   FROM queued
   JOIN webhooks w ON w.id = queued.webhook_id AND w.active
   LEFT JOIN unnest(%(busy_ids)b::text[], %(busy_counts)b::int[]) AS busy (id, count) ON busy.id = w.id

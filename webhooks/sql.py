@@ -16,7 +16,11 @@ def execute(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ..
     """
     connection.ensure_connection()
     session: psycopg.Connection[tuple[Any, ...]] = connection.connection
-    session.prepare_threshold = PREPARE_AFTER  # Django's own cursors bind on the client and are not affected
+    if session.prepare_threshold != PREPARE_AFTER:
+        # Neither concerns Django's own cursors, which bind on the client. Left alone, PostgreSQL goes on planning for
+        # every new set of parameters, which takes longer than most of these statements.
+        session.prepare_threshold = PREPARE_AFTER
+        session.execute("SET plan_cache_mode = force_generic_plan")
     with connection.wrap_database_errors, psycopg.Cursor(session) as cursor:
         cursor.execute(statement.encode(), parameters, binary=True)
         return cursor.fetchall() if cursor.description else []

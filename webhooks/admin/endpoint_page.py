@@ -55,7 +55,12 @@ def days(request: HttpRequest, webhook: Webhook) -> Panel:
     good = [number - bad for number, bad in zip(ended, failed, strict=True)]
     series = [Series("delivered", Tone.GOOD, good), Series("given up", Tone.BAD, failed)]
     return charts.columns(
-        "Deliveries by day", span, series, empty=f"Nothing in {DAYS} days.", note=f"The last {DAYS} days, UTC"
+        "Deliveries by day",
+        span,
+        series,
+        empty=f"Nothing in {DAYS} days.",
+        note=f"The last {DAYS} days, UTC",
+        wide=True,
     )
 
 
@@ -67,7 +72,7 @@ def newest(request: HttpRequest, webhook: Webhook) -> Panel:
     ended = states["delivered"] + states["failed"]
     tries = [attempts for _, _, attempts, _ in rows if attempts]
     errors = Counter(error[:120] for *_, error in rows if error).most_common(3)
-    said = [Fact("Error", format_html("{} <small>{} times</small>", error, number)) for error, number in errors]
+    said = [Fact("Error", format_html("{} <small>{} ×</small>", error, number)) for error, number in errors]
     return facts(
         "How it goes",
         Fact("Success rate", marks.percent(states["delivered"], ended), f"of {ended:,} that have ended"),
