@@ -170,12 +170,9 @@ def _in_grace(integration: Integration, now: datetime) -> bool:
 
 
 def _is_allowed(address: str, networks: list[str]) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return not networks
-    mapped = getattr(parsed, "ipv4_mapped", None) or parsed
-    return not networks or any(mapped in ipaddress.ip_network(network, strict=False) for network in networks)
+    parsed = ipaddress.ip_address(address)
+    plain = getattr(parsed, "ipv4_mapped", None) or parsed
+    return not networks or any(plain in ipaddress.ip_network(network) for network in networks)
 
 
 def _is_replay(integration: Integration, signature: str) -> bool:

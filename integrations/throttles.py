@@ -71,8 +71,6 @@ def _identity(request: HttpRequest, caller: Caller) -> str:
 
 def _network(address: str) -> str:
     """IPv6 callers are counted by their /64: one line of theirs holds more addresses than we could remember."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
+    if ipaddress.ip_address(address).version == 4:
         return address
-    return address if parsed.version == 4 else str(ipaddress.ip_network(f"{address}/64", strict=False))
+    return str(ipaddress.ip_network(f"{address}/64", strict=False))

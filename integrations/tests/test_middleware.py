@@ -1,6 +1,7 @@
 """The gate: limits and their headers on every reply, and the note of every call."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,6 +17,7 @@ from redis.retry import Retry
 
 from config.lib import rate_limits
 from integrations import usage
+from integrations.credentials import request_signature
 from integrations.models import Integration, UncountedCall, UsageLog
 from integrations.tests.factories import an_integration, key_of, session_of
 from integrations.throttles import windows_for
@@ -119,6 +121,15 @@ def test_without_valkey_calls_pass(integration: Integration, valkey_gone: None) 
     assert [reply.status_code for reply in replies] == [200] * 5
     assert all(name in reply.headers for reply in replies for name in HEADERS)
     assert Client().get(ME, headers={"X-API-Key": integration.api_key}).status_code == 401
+
+
+def test_without_valkey_a_signature_passes_although_its_first_use_is_not_remembered(
+    integration: Integration, valkey_gone: None
+) -> None:
+    timestamp = str(int(time.time()))
+    signature = request_signature(integration.api_secret, timestamp=timestamp, method="GET", target=ME, body=b"")
+    headers = {"X-API-Key": integration.api_key, "X-API-Timestamp": timestamp, "X-API-Signature": signature}
+    assert [Client().get(ME, headers=headers).status_code for _ in range(2)] == [200, 200]
 
 
 def test_a_call_is_logged_and_counted(integration: Integration) -> None:

@@ -1,10 +1,12 @@
 """Which scope opens which route, over the whole API"""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 
 from integrations.scopes import ALL
-from integrations.tests.factories import an_integration, key_of, session_of
+from integrations.tests.factories import a_user, an_integration, key_of, session_of
 
 ORDERS, BATCHES = "/api/order-management/orders", "/api/bulk-orders"
 # A route and the scope that opens it. None of the ids exists: a call that is let in finds nothing, and does nothing.
@@ -86,3 +88,35 @@ def test_a_method_that_a_route_does_not_have_is_405_for_keys_too(owner: User) ->
 def test_a_session_needs_no_scope(owner: User) -> None:
     for path in (ORDERS, BATCHES, "/api/webhooks", "/api/integrations"):
         assert session_of(owner).get(path).status_code == 200
+
+
+def test_the_key_of_an_administrator_sees_no_more_than_its_owners_things(outsider: User, db: None) -> None:
+    administrator = a_user(is_staff=True, is_superuser=True)
+    as_outsider = session_of(outsider)
+    webhook = {"url": "https://93.184.215.14/hook", "events": ["order.created"]}
+    others = as_outsider.post("/api/webhooks", webhook, content_type="application/json").json()["id"]
+    order = as_outsider.post(ORDERS, an_order(), content_type="application/json").json()["data"]["id"]
+    key = key_of(an_integration(administrator, scopes=list(ALL)))
+    assert key.get(f"/api/webhooks/{others}").status_code == 404
+    assert key.get(f"{ORDERS}/{order}").status_code == 404
+    assert key.get(f"{ORDERS}/{order}/history").status_code == 404
+    assert key.post(f"{ORDERS}/{order}/cancel", {}, content_type="application/json").status_code == 404
+    assert key.get(ORDERS).json() == key.get("/api/webhooks").json() == []
+    payment = {"status": "received", "paymentReference": "UTR1", "amount": 5000}
+    assert key.post(f"{ORDERS}/{order}/payments", payment, content_type="application/json").status_code == 404
+
+
+def test_a_registrar_reaches_the_orders_that_staff_let_it_reach(owner: User, outsider: User) -> None:
+    order = session_of(outsider).post(ORDERS, an_order(), content_type="application/json").json()["data"]["id"]
+    payment = {"status": "received", "paymentReference": "UTR1", "amount": 5000}
+
+    def pay(acts_for: list[int] | None) -> int:
+        key = key_of(an_integration(owner, type="payment_gateway", acts_for=acts_for))
+        return key.post(f"{ORDERS}/{order}/payments", payment, content_type="application/json").status_code
+
+    assert (pay(None), pay([owner.pk]), pay([outsider.pk])) == (404, 404, 201)
+
+
+def an_order() -> dict[str, Any]:
+    item = {"id": "1", "productId": "1", "schemeName": "HDFC Top 100", "transactionType": "Purchase", "amount": 5000}
+    return {"cartItems": [item], "transactionMode": {"mode": "Online"}, "optOutOfNomination": True}
