@@ -14,7 +14,7 @@ from config.lib import valkey
 
 logger = logging.getLogger(__name__)
 
-CHUNKS_A_TURN = 20  # then others' batches get theirs
+CHUNKS_A_TURN = 4  # some 0.3 s; then others' batches get theirs
 WORKERS_A_BATCH = 8
 BATCHES_A_SWEEP = 500
 STALLED_AFTER = timedelta(seconds=5)
