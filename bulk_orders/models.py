@@ -168,6 +168,8 @@ class Batch(models.Model):
     cancelled_at = models.DateTimeField(null=True, blank=True)
     ip_address = models.TextField(null=True, blank=True)
     trace_id = models.TextField()
+    # Who keyed it in for its user; like the user's own, their orders are authorized by somebody else.
+    entered_by = models.IntegerField(null=True, blank=True, help_text="User id.")
 
     objects = BatchQuerySet.as_manager()
 
@@ -178,6 +180,7 @@ class Batch(models.Model):
             models.Index(fields=["user"], name="idx_bulk_order_batches_user_id"),  # seed schema
             models.Index(fields=["status"], name="idx_bulk_order_batches_status"),  # sweep of unfinished ones
             LongNameIndex(fields=["user", "-created_at", "-batch_id"], name="idx_bulk_order_batches_list"),
+            LongNameIndex(fields=["-created_at", "-batch_id"], name="idx_bulk_order_batches_created"),  # list of staff
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(status__in=BatchStatus.values), name="bulk_order_batches_status_known"),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from bulk_orders.models import Order, OrderTransition
+from bulk_orders.models import Batch, Order, OrderTransition
 from bulk_orders.rulebook import Problem, judge
 from bulk_orders.states import STEPS, Status, Step, after_step, may_report
 from config.lib import ids
@@ -141,7 +141,7 @@ def report_status(*, order_id: int, report: Report, reporter_id: int) -> Order:
 
 def _locked_for_decision(order_id: int, checker_id: int) -> Order:
     order = Order.objects.locked(order_id)
-    if order.client_id == checker_id:
+    if order.client_id == checker_id or Batch.objects.filter(results__order=order, entered_by=checker_id).exists():
         raise OwnOrder
     if order.status == Status.PENDING_APPROVAL and order.claimed_by not in (None, checker_id):
         raise ClaimedByAnother

@@ -32,8 +32,9 @@ def sentence(batch: Batch) -> str:
         return f"{batch.error}."
     if batch.status in RUNNING:
         return "Workers are carrying it out; this page follows by itself."
-    made = "valid; it only validated, so no order was made" if batch.validate_only else "orders were made"
-    return f"{batch.succeeded:,} of {batch.total:,} rows {made if not batch.validate_only else 'are ' + made}."
+    if batch.validate_only:
+        return f"{batch.succeeded:,} of {batch.total:,} rows are valid. Nothing has been created: this only validates."
+    return f"{batch.succeeded:,} of {batch.total:,} rows became orders."
 
 
 def failed_rows(request: HttpRequest, batch: Batch) -> Panel:

@@ -2,13 +2,13 @@
 
 from django.contrib import admin
 from django.db import models
-from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bulk_orders.admin import batch_page
+from bulk_orders.admin import batch_page, upload
 from bulk_orders.admin.deeds import BATCH_DEEDS
 from bulk_orders.admin.tones import RESULT_TONES, batch_badge, batch_progress
 from bulk_orders.downloads import failed_rows
@@ -53,15 +53,23 @@ class BatchAdmin(ConsoleAdmin):
         "created_at", "completed_at",
     )  # fmt: skip
 
-    deeds = BATCH_DEEDS
+    deeds = (upload.SUBMIT, *BATCH_DEEDS)
     panels = (batch_page.failed_rows, batch_page.made_orders, batch_page.particulars)
 
     def record(self, request: HttpRequest, obj: Batch) -> Record:
         return batch_page.record(obj)
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.failed_csv)
-        return [path("<path:object_id>/change/failed.csv", view), *super().get_urls()]
+        guarded = self.admin_site.admin_view
+        return [
+            path("upload/", guarded(self.upload), name="bulk_orders_batch_upload"),
+            path("<path:object_id>/change/failed.csv", guarded(self.failed_csv)),
+            *super().get_urls(),
+        ]
+
+    def upload(self, request: HttpRequest) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "Upload orders"}
+        return upload.view(request, context)
 
     def failed_csv(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The failed rows in the upload's own columns."""

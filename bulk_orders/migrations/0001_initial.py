@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                 ("cancelled_at", models.DateTimeField(blank=True, null=True)),
                 ("ip_address", models.TextField(blank=True, null=True)),
                 ("trace_id", models.TextField()),
+                ("entered_by", models.IntegerField(blank=True, help_text="User id.", null=True)),
                 (
                     "user",
                     models.ForeignKey(
@@ -309,6 +310,12 @@ class Migration(migrations.Migration):
             model_name="batch",
             index=config.lib.database.LongNameIndex(
                 fields=["user", "-created_at", "-batch_id"], name="idx_bulk_order_batches_list"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="batch",
+            index=config.lib.database.LongNameIndex(
+                fields=["-created_at", "-batch_id"], name="idx_bulk_order_batches_created"
             ),
         ),
         migrations.AddConstraint(

@@ -6,6 +6,8 @@ from django.contrib.auth.models import AbstractUser
 from django.http import HttpRequest
 from django.urls import reverse
 
+_UPLOAD = "bulk_orders_batch_upload"
+
 
 class Item(NamedTuple):
     """`place` is the name of an admin URL, `permission` what it takes to see it."""
@@ -22,6 +24,7 @@ _MENU: tuple[tuple[str, tuple[Item, ...]], ...] = (
         (
             Item("Orders", "receipt_long", "bulk_orders_order_changelist", "bulk_orders.view_order"),
             Item("Batches", "stacks", "bulk_orders_batch_changelist", "bulk_orders.view_batch"),
+            Item("Upload orders", "upload_file", _UPLOAD, "bulk_orders.add_batch"),
             Item("Payments", "payments", "bulk_orders_payment_changelist", "bulk_orders.view_payment"),
         ),
     ),
@@ -76,4 +79,5 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _entry(item: Item, here: str) -> dict[str, Any]:
     link = reverse(f"admin:{item.place}")
-    return {"title": item.title, "icon": item.icon, "link": link, "active": here.startswith(link)}
+    is_here = here.startswith(link) and (item.place == _UPLOAD or not here.startswith(reverse(f"admin:{_UPLOAD}")))
+    return {"title": item.title, "icon": item.icon, "link": link, "active": is_here}

@@ -123,6 +123,14 @@ def roll_up(*, now: datetime) -> None:
         mark.save()
 
 
+def recount(*, now: datetime) -> None:
+    """Count everything again, for what was written with a past date: imported, restored or made up."""
+    with transaction.atomic():
+        FigureMark.objects.all().delete()
+        HourFigure.objects.all().delete()
+        roll_up(now=now)
+
+
 def by_hour(subjects: Sequence[str], *, since: datetime, key: str | None = None) -> dict[str, list[Figure]]:
     """The figures of each subject from the hour `since` to this moment, of one key or of all."""
     known = sources()

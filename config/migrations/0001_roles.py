@@ -5,21 +5,25 @@ from django.contrib.auth.management import create_permissions
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-VIEW = "webhook event delivery attempt order ordertransition payment batch result integration usagelog template".split()
+VIEW = (
+    "webhook event delivery attempt order ordertransition payment batch result integration usagelog template user"
+).split()
 PERMISSIONS = {
     "Operations": [
         *(f"view_{model}" for model in VIEW),
         "change_webhook", "change_delivery", "add_batch", "change_batch", "change_order", "authorize_order",
         "change_integration", "suspend_integration", "change_template", "add_template",
+        "view_periodictask", "change_periodictask", "view_accessattempt",
     ],
     "Support": [*(f"view_{model}" for model in VIEW), "change_delivery"],
-    "Auditor": [*(f"view_{model}" for model in VIEW), "view_auditentry"],
+    "Auditor": [*(f"view_{model}" for model in VIEW), "view_auditentry", "view_group", "view_periodictask", "view_accessattempt"],
 }  # fmt: skip
 
 
 def create_roles(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    # Permissions are made after all migrations, which is too late for the groups that hold them.
-    for label in ("webhooks", "bulk_orders", "integrations", "kernel"):
+    # Permissions are made after all migrations, which is too late for the groups that hold them. Revealing a secret
+    # is in no role: it is given to a person.
+    for label in ("auth", "webhooks", "bulk_orders", "integrations", "kernel", "django_celery_beat", "axes"):
         app = apps.get_app_config(label)
         app.models_module = True
         create_permissions(app, apps=apps, verbosity=0)
@@ -42,6 +46,8 @@ class Migration(migrations.Migration):
         ("bulk_orders", "0002_database"),
         ("integrations", "0002_database"),
         ("kernel", "0002_append_only"),
+        ("django_celery_beat", "0019_alter_periodictasks_options"),
+        ("axes", "0010_accessattemptexpiration"),
     ]
 
     operations = [migrations.RunPython(create_roles, delete_roles)]

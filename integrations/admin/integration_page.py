@@ -60,7 +60,7 @@ def days(request: HttpRequest, integration: Integration) -> Panel:
     series = [Series("answered", Tone.WAITING, fine), Series("errors", Tone.BAD, errors)]
     slots = charts.days_until(now, DAYS, calls_url(integration))
     note = f"The last {DAYS} days, UTC; an error is a reply of 400 or above"
-    return charts.columns("Calls by day", slots, series, empty=f"No call in {DAYS} days.", note=note)
+    return charts.columns("Calls by day", slots, series, empty=f"No call in {DAYS} days.", note=note, wide=True)
 
 
 def pace(request: HttpRequest, integration: Integration) -> Panel:
@@ -74,7 +74,7 @@ def pace(request: HttpRequest, integration: Integration) -> Panel:
         "How it goes",
         Fact("Error rate", marks.percent(errors, len(found)), f"{errors:,} of {len(found):,} calls"),
         *(Fact(f"p{share}", marks.milliseconds(_at(times, share))) for share in (50, 95)),
-        Fact("Limits", ", ".join(f"{window.limit:,} a {window.name}" for window in limits)),
+        Fact("Limits", ", ".join(f"{window.limit:,} per {window.name}" for window in limits)),
         note=f"Of its newest {len(found):,} calls; times from request to reply",
     )
 

@@ -39,6 +39,17 @@ class Once:
 
 
 @dataclass(frozen=True)
+class Onward:
+    """What to say of a deed, and the page that it leads to."""
+
+    text: str
+    href: str
+
+
+Result = str | Once | Onward
+
+
+@dataclass(frozen=True)
 class Deed:
     """`run` calls the service and returns what to say of it. `audited`: the entry to write, where the service writes
     none. `asks` is whether a page explains and confirms it first; `preview` what it would do, in words."""
@@ -48,7 +59,7 @@ class Deed:
     icon: str
     permission: str
     explanation: str
-    run: Callable[[Doing], str | Once]
+    run: Callable[[Doing], Result]
     form_class: type[forms.Form] = NoQuestions
     initial: Callable[[Any], dict[str, Any]] = field(default=lambda _: {})
     applies: Callable[[Any, User], bool] = field(default=lambda _, __: True)
@@ -83,7 +94,7 @@ def doing(request: HttpRequest, target: Any, answers: dict[str, Any]) -> Doing:
     return Doing(request.user, client_address(request), target, answers)
 
 
-def perform(deed: Deed, work: Doing) -> str | Once:
+def perform(deed: Deed, work: Doing) -> Result:
     """Do it and write it down, together where that can be. Raises ApiError where the service refuses."""
     if not deed.is_atomic:
         result = deed.run(work)

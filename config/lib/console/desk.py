@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from config.lib.console.deeds import Deed, Once, Trouble, doing, perform, perform_all, perform_many
+from config.lib.console.deeds import Deed, Once, Onward, Trouble, doing, perform, perform_all, perform_many
 from config.lib.errors import ApiError
 
 ListAction = Callable[[Any, HttpRequest, models.QuerySet[Any]], HttpResponse | None]
@@ -94,6 +94,9 @@ class Desk:
             return HttpResponseRedirect(self._record_url(obj))
         if isinstance(result, Once):
             return self._show_once(request, result, obj)
+        if isinstance(result, Onward):
+            messages.success(request, result.text)
+            return HttpResponseRedirect(result.href)
         messages.add_message(request, messages.WARNING if isinstance(result, Trouble) else messages.SUCCESS, result)
         return HttpResponseRedirect(self._record_url(obj))
 
