@@ -57,19 +57,11 @@ def create(
     Raises BadRequest, InvalidConfig, Conflict ``limit_reached``.
     """
     check_webhook_url(webhook_url)
-    integration = Integration(
-        user=user,
-        name=name,
-        type=kind,
-        template=template,
-        api_key=new_api_key(),
-        api_secret=new_api_secret(),
-        config=_checked_config({}, config or {}, template),
-        webhook_url=webhook_url,
-        webhook_secret=generate_secret() if webhook_url else None,
-        scopes=list(template.scopes if template else scopes.DEFAULTS[kind]),
-        **options,
-    )
+    integration = Integration(user=user, name=name, type=kind, template=template, webhook_url=webhook_url, **options)
+    integration.config = _checked_config({}, config or {}, template)
+    integration.scopes = list(template.scopes if template else scopes.DEFAULTS[kind])
+    integration.api_key, integration.api_secret = new_api_key(), new_api_secret()
+    integration.webhook_secret = generate_secret() if webhook_url else None
     with transaction.atomic():
         _check_number(user)
         integration.save(force_insert=True)

@@ -1,9 +1,12 @@
 """What beat has done for the integrations. Each may be lost or doubled without harm."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from config.lib.retention import delete_in_batches
 from integrations import services, usage
 
 
@@ -16,7 +19,8 @@ def roll_up_usage() -> None:
 @shared_task
 def delete_old_usage() -> None:
     """Retention of the usage log."""
-    usage.delete_older_than(days=settings.USAGE_RETENTION_DAYS, now=timezone.now())
+    older_than = timezone.now() - timedelta(days=settings.USAGE_RETENTION_DAYS)
+    delete_in_batches("integration_usage_logs", "timestamp", older_than)
 
 
 @shared_task

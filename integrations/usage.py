@@ -1,17 +1,15 @@
 """The log of calls made with keys, and the counters that are rolled up from it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
 from config.lib.exact_json import storable_text
 from config.lib.ids import new_id
-from integrations.models import UsageLog
 
 ENDPOINT_MAX, ERROR_MAX = 2048, 500
 ROLLUP_LOCK = 0x75736167  # "usag": one roll-up at a time
-ROLLUP_MAX, RETENTION_BATCH = 50_000, 5_000
+ROLLUP_MAX = 50_000
 
 # From the integration's own row: nothing is written, and nothing fails, where it was deleted meanwhile.
 _LOG = """
@@ -67,12 +65,3 @@ def roll_up() -> int:
             return 0
         cursor.execute(_ROLL_UP, [ROLLUP_MAX])
         return int(cursor.rowcount)
-
-
-def delete_older_than(*, days: int, now: datetime) -> int:
-    """Retention: delete in small batches, so that no transaction is long; returns the number of rows."""
-    old = UsageLog.objects.filter(timestamp__lt=now - timedelta(days=days)).order_by("timestamp").values("pk")
-    total = 0
-    while deleted := UsageLog.objects.filter(pk__in=old[:RETENTION_BATCH]).delete()[0]:
-        total += deleted
-    return total
