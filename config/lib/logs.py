@@ -112,5 +112,7 @@ def configuration(*, level: str, as_json: bool) -> dict[str, Any]:
             # Our own line tells of each task, once, when it has ended.
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
+            "django_celery_beat": {"level": "WARNING"},
         },
     }

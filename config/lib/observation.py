@@ -55,7 +55,7 @@ def request_noted(get_response: Handler) -> Handler:
         response = get_response(request)
         response.headers[HEADER] = request_id
         _note_request(request, response, time.perf_counter() - started)
-        clear_contextvars()
+        # The ids stay until the thread's next request: some work is done, and logged, after the reply.
         return response
 
     return middleware

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from celery.contrib.testing.worker import start_worker
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
-from structlog.contextvars import clear_contextvars
+from structlog.contextvars import clear_contextvars, get_contextvars
 
 from config.lib import logs, observation
 from config.lib.metrics.scrape import exposition
@@ -18,6 +19,13 @@ from config.lib.metrics.scrape import exposition
 pytestmark = pytest.mark.urls(__name__)
 
 seen: list[str | None] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_bound() -> Iterator[None]:
+    clear_contextvars()
+    yield
+    clear_contextvars()
 
 
 @shared_task(name="observation.note")
@@ -63,9 +71,10 @@ def test_an_id_that_is_none_is_replaced(client: Client, given: str) -> None:
     assert len(response.content) == 32
 
 
-def test_nothing_of_a_request_is_left_behind(client: Client) -> None:
-    client.get("/view")
-    assert logs.request_id() is None
+def test_nothing_of_a_request_is_left_for_the_next(client: Client) -> None:
+    logs.bind(batch_id="BATCH-1")
+    client.get("/view", headers={"X-Request-Id": "one"})
+    assert get_contextvars() == {"request_id": "one"}
 
 
 def test_a_request_is_one_line(client: Client, caplog_of_all: pytest.LogCaptureFixture) -> None:
