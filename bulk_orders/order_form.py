@@ -210,7 +210,7 @@ def rule(judge: Callable[..., Any], reads: Any) -> Any:
 
 Scalar = Annotated[str | StrictInt | Decimal | None, Says("not_text", "must be text")]
 Required: Any = Field(default=None, validate_default=True)  # absent and null are one case, told by the field's own rule
-Account = Annotated[dict[str, Any] | str | None, Says("invalid_type", "Account must be an object")]
+Account = Annotated[dict[str, Any] | str | None, Says("not_an_account", "must be an object")]
 
 
 class Form(BaseModel):

@@ -15,7 +15,13 @@ from bulk_orders.order_form import CartItem, Nominee, OrderForm, TransactionMode
 
 SECTIONS = {"cartItems": "Item", "nominees": "Nominee"}
 # What pydantic itself may find, said in words; every other type is one of order_form's own sentences.
-SHAPES = {"not_text": "text", "bool_type": "true or false", "model_type": "an object", "dict_type": "an object"}
+SHAPES = {
+    "not_text": "text",
+    "not_an_account": "an object",
+    "bool_type": "true or false",
+    "model_type": "an object",
+    "dict_type": "an object",
+}
 
 
 class Problem(NamedTuple):

@@ -271,7 +271,7 @@ def test_any_other_client_reference_is_refused(reference: Any) -> None:
     ("changes", "message"),
     [
         ({"optOutOfNomination": "yes"}, "optOutOfNomination must be true or false"),
-        ({"settlementAccount": [1]}, "Account must be an object"),
+        ({"settlementAccount": [1]}, "settlementAccount must be an object"),
         ({"branchCode": {}}, "branchCode must be text"),
         ({"fullSwitchData": "x"}, "fullSwitchData must be an object"),
         ({"cartItems": [cart_item(id=[])]}, "Item 1: id must be text"),
