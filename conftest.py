@@ -13,8 +13,13 @@ os.environ.setdefault("DEBUG", "1")
 # All tests call from one address within a minute; those of the limits set their own.
 os.environ.setdefault("API_RATE_PER_MINUTE", "1000000")
 os.environ.setdefault("API_RATE_PER_HOUR", "1000000")
-# Here, and not in a fixture: the URLs must stand before Django reads its settings. Workers of xdist inherit them
-# from their controller, so that only it starts and stops anything.
+# Each worker of xdist has servers of its own in place of those it inherits: Valkey's channels know no databases.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    for name in os.environ.get("EMBEDDED_FOR_TESTS", "").split():
+        del os.environ[name]
+    os.environ["DEVSERVICES_DIR"] = str(devservices.folder() / worker)
+os.environ["EMBEDDED_FOR_TESTS"] = " ".join(devservices.absent_urls())
+# Here, and not in a fixture: the URLs must stand before Django reads its settings.
 at_the_end = ExitStack()
 at_the_end.enter_context(devservices.borrowed(for_tests=True))
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
