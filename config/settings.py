@@ -172,6 +172,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(days=1),
         "options": {"expires": 86_400, "queue": "integrations"},
     },
+    "forget former webhook secrets": {
+        "task": "webhooks.tasks.forget_former_secrets",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600, "queue": "webhooks"},
+    },
     "delete old events": {
         "task": "webhooks.tasks.delete_old_events",
         "schedule": timedelta(hours=1),

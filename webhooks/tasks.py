@@ -78,6 +78,13 @@ def tell_owner(webhook_id: str) -> None:
 
 
 @shared_task
+def forget_former_secrets() -> None:
+    """A secret whose grace is over signs nothing any more: it need not rest here either."""
+    over = Webhook.objects.filter(previous_secret_until__lte=timezone.now())
+    over.update(previous_secret=None, previous_secret_until=None)
+
+
+@shared_task
 def delete_old_events() -> None:
     """Retention: an event goes with its deliveries and their attempts, which are never older than it."""
     before = timezone.now() - timedelta(days=settings.WEBHOOK_RETENTION_DAYS)

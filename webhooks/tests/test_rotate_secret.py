@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from config.lib.audit import AuditEntry
 from webhooks import signing
+from webhooks.tasks import forget_former_secrets
 from webhooks.tests.calls import call
 from webhooks.tests.factories import SECRET, make_webhook
 from webhooks.tests.receiver import Receiver
@@ -37,6 +38,17 @@ def test_without_grace_the_old_secret_dies_at_once(as_owner: Client, owner: User
     assert call(as_owner, "POST", f"/{webhook.id}/rotate-secret", {"graceHours": 0}).status == 200
     webhook.refresh_from_db()
     assert (webhook.previous_secret, webhook.previous_secret_until) == (None, None)
+
+
+def test_a_former_secret_is_forgotten_when_its_grace_is_over(owner: User) -> None:
+    now = timezone.now()
+    over = make_webhook(owner, previous_secret=SECRET, previous_secret_until=now)
+    graced = make_webhook(owner, previous_secret=SECRET, previous_secret_until=now + timedelta(hours=1))
+    forget_former_secrets()
+    for webhook in (over, graced):
+        webhook.refresh_from_db()
+    assert (over.previous_secret, over.previous_secret_until) == (None, None)
+    assert graced.previous_secret == SECRET
 
 
 @pytest.mark.parametrize("hours", [-1, 169, "soon"])
