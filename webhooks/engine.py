@@ -22,7 +22,7 @@ from webhooks.transport import Failure, Reply, Request, Transport, unsent
 
 PLACES = 512  # in flight a process; soft limits of 1,024 descriptors are common
 ENDPOINT_PLACES = 64  # of them for one endpoint
-RECORD_BATCH = 256
+BATCH = 256  # claimed or recorded at once: about as many may be sent twice if the process is killed
 RECORD_WITHIN_SECONDS = 0.01  # a result waits for company no longer
 LOOK_EVERY_SECONDS = 2.0  # with every nudge lost
 ASK_EVERY_SECONDS = 0.25
@@ -81,27 +81,27 @@ class Engine:
         until = min(now + patience, self._record_at if self._results else inf, max(self._look_at, now))
         for reply in self._transport.wait(until - now):
             self._take(reply)
-        if self._results and (len(self._results) >= RECORD_BATCH or self._must_record()):
+        if self._results and (len(self._results) >= BATCH or self._must_record()):
             self._record()
 
     def _must_record(self) -> bool:
         return not self._transport.in_flight or time.monotonic() >= self._record_at
 
     def _claim(self) -> None:
-        free = self._places - self._transport.in_flight
-        if not free or time.monotonic() < self._look_at:
+        wanted = min(BATCH, self._places - self._transport.in_flight)
+        if not wanted or time.monotonic() < self._look_at:
             return
         now = timezone.now()
         claimed = queue.claim(
-            now=now, free=free, cap=self._endpoint_places, busy=self._busy, lease_seconds=lease_seconds()
+            now=now, free=wanted, cap=self._endpoint_places, busy=self._busy, lease_seconds=lease_seconds()
         )
         for delivery in claimed:
             self._send(delivery, now)
-        self._look_at = time.monotonic() + self._until_next_look(now, full=len(claimed) == free)
+        self._look_at = time.monotonic() + (0 if len(claimed) == wanted else self._until_next_due(now))
 
-    def _until_next_look(self, now: datetime, *, full: bool) -> float:
+    def _until_next_due(self, now: datetime) -> float:
         """Seconds; a recorded batch or the bell make it sooner."""
-        due = None if full else queue.next_due(now)
+        due = queue.next_due(now)
         return min(LOOK_EVERY_SECONDS, (due - now).total_seconds()) if due else LOOK_EVERY_SECONDS
 
     def _send(self, claimed: Claimed, now: datetime) -> None:

@@ -79,7 +79,7 @@ WITH RECURSIVE queued (webhook_id) AS (
 ), endpoint AS MATERIALIZED (
   SELECT w.id, w.rate_limit, w.next_slot_at,
          least(CASE WHEN w.failure_count >= %(breaker)s THEN 1 ELSE %(cap)s END - coalesce(busy.count, 0),
-               greatest(1, %(free)s / count(*) OVER ())) AS room,
+               (%(free)s - 1) / count(*) OVER () + 1) AS room,  -- rounded up
          CASE WHEN w.next_slot_at >= %(now)s - interval '1 s'
               THEN greatest(w.next_slot_at, %(now)s - %(slack)s * interval '1 s') ELSE %(now)s END AS slot
   FROM queued
@@ -96,8 +96,10 @@ WITH RECURSIVE queued (webhook_id) AS (
   UPDATE webhooks w SET next_slot_at = paced.slot + paced.room * interval '1 s' / w.rate_limit
   FROM paced WHERE w.id = paced.id AND w.next_slot_at IS NOT DISTINCT FROM paced.next_slot_at
   RETURNING w.id, paced.room
-), allowed AS (
-  SELECT id, room FROM endpoint WHERE rate_limit IS NULL AND room > 0 UNION ALL SELECT id, room FROM reserved
+), allowed AS MATERIALIZED (
+  -- Where there are more endpoints than places, chance says who waits for the next round.
+  SELECT * FROM (SELECT id, room FROM endpoint WHERE rate_limit IS NULL AND room > 0
+                 UNION ALL SELECT id, room FROM reserved) AS anybody ORDER BY random()
 ), due AS (
   SELECT pick.id FROM allowed CROSS JOIN LATERAL (
     SELECT d.id FROM (VALUES (0::smallint), (1), (2)) AS lanes (lane) CROSS JOIN LATERAL (

@@ -104,6 +104,13 @@ class TestClaiming:
         shares = Counter(claimed.webhook_id for claimed in claim(free=40, cap=64))
         assert shares == {webhook.id: 10 for webhook in webhooks}
 
+    def test_no_endpoint_is_always_the_last_where_places_are_few(self, owner: User) -> None:
+        for _ in range(4):
+            make_webhook(owner)
+        publish(owner, *["order.created"] * 40)
+        served = {claim(free=1)[0].webhook_id for _ in range(100)}
+        assert len(served) == 4
+
     def test_a_flood_does_not_hide_a_single_delivery_of_another(self, owner: User, outsider: User) -> None:
         make_webhook(owner)
         publish(owner, *["order.created"] * 200)
