@@ -201,6 +201,16 @@ def test_replies_that_no_column_can_hold_are_mended(owner: User, receiver: Recei
     assert Attempt.objects.get().response_headers["x-odd"] == "café"
 
 
+@pytest.mark.parametrize(
+    "head", [b"X-Nul: a\x00b", b"X-\x00: 1", b"X-Raw: \xff\xfe\x01", b"X-Fold: a\r\n \x00b", b"\xed\xa0\x80: 1"]
+)
+def test_no_header_is_too_odd_to_be_recorded(owner: User, receiver: Receiver, deliver: Deliver, head: bytes) -> None:
+    delivery = make_delivery(make_webhook(owner, receiver.url))
+    receiver.answers(Raw((b"HTTP/1.1 500 Oh\xff\r\n" + head + b"\r\nContent-Length: 0\r\n\r\n",)))
+    assert deliver() == 1
+    assert statuses([delivery]) == ["retrying"]
+
+
 def test_a_long_reply_is_cut_and_marked(owner: User, receiver: Receiver, deliver: Deliver) -> None:
     delivery = make_delivery(make_webhook(owner, receiver.url))
     receiver.answers(Status(500, b"x" * 100_000))
