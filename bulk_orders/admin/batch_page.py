@@ -50,7 +50,11 @@ def failed_rows(request: HttpRequest, batch: Batch) -> Panel:
 
 def made_orders(request: HttpRequest, batch: Batch) -> Panel:
     rows = [
-        (marks.number(row.order_index), marks.record_link(Order, row.order_id, row.model_order_id), row.client_ref)
+        (
+            marks.record_link(Result, row.pk, row.order_index),
+            marks.record_link(Order, row.order_id, row.model_order_id),
+            row.client_ref,
+        )
         for row in _rows(batch, Outcome.SUCCEEDED)[:10]
     ]
     every = (marks.list_url(Result, batch__id__exact=batch.pk), "All rows")

@@ -10,6 +10,7 @@ from config.lib.console.deeds import Deed, Doing, Once, Trouble
 from config.lib.console.marks import duration
 from config.lib.console.questions import Reason
 from webhooks import services
+from webhooks.disabling import disable
 from webhooks.events import EventName
 from webhooks.models import Delivery, DeliveryStatus, RetrySchedule, Webhook
 
@@ -79,10 +80,8 @@ def _enable(doing: Doing) -> str:
 
 
 def _disable(doing: Doing) -> str:
-    reason = doing.answers["reason"]
-    changes = {"active": False, "disabled_at": timezone.now(), "disabled_reason": reason}
-    services.update(webhook=doing.target, changes=changes, actor=doing.actor, address=doing.address)
-    return "The endpoint gets nothing any more; what waits for it is held"
+    disable(webhook_id=doing.target.pk, reason=doing.answers["reason"], now=timezone.now())
+    return "The endpoint gets nothing any more, what waits for it is held, and its owner is told"
 
 
 def _edit(doing: Doing) -> str:
@@ -206,10 +205,11 @@ WEBHOOK_DEEDS = (
         "Disable",
         "block",
         CHANGE,
-        "The endpoint gets nothing until it is enabled again; what waits for it is held.",
+        "The endpoint gets nothing until it is enabled again; what waits for it is held. Its owner is told the reason.",
         _disable,
         form_class=Reason,
         is_dangerous=True,
+        audited="webhook.disabled",
         applies=lambda webhook, _: _is_free(webhook, _) and webhook.active,
     ),
 )

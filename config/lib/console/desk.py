@@ -57,7 +57,7 @@ class Desk:
             raise Http404
         if not deed.permitted(request):
             raise PermissionDenied
-        form = deed.form_class(request.POST or None, initial=deed.initial(obj))
+        form = deed.form_class(request.POST if request.method == "POST" else None, initial=deed.initial(obj))
         if request.method != "POST" or not form.is_valid():
             return self._ask(request, deed, form, [obj], cancel=self._record_url(obj))
         if deed.preview and "preview" in request.POST:

@@ -1,0 +1,150 @@
+"""Every list: who sees it, what it costs, how it is narrowed, and what its export holds."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from bulk_orders import orders
+from bulk_orders.tests.forms import cart_item, order_form
+from config.console.tests.world import World, make_world
+
+LISTS = (
+    "bulk_orders.order", "bulk_orders.batch", "bulk_orders.result", "bulk_orders.payment", "webhooks.webhook",
+    "webhooks.delivery", "webhooks.attempt", "webhooks.event", "integrations.integration", "integrations.usagelog",
+    "integrations.template", "kernel.auditentry", "auth.user", "django_celery_beat.periodictask", "axes.accessattempt",
+)  # fmt: skip
+Sessions = Callable[[User], Client]
+
+
+def rows_of(reply: Any) -> list[Any]:
+    return list(reply.context_data["cl"].result_list)
+
+
+def address(label: str) -> str:
+    return reverse(f"admin:{label.replace('.', '_')}_changelist")
+
+
+@pytest.mark.parametrize("label", LISTS)
+@pytest.mark.parametrize("role", ["operations", "support", "auditor", "newcomer"])
+def test_a_role_sees_exactly_the_lists_it_may_view(
+    label: str, role: str, request: pytest.FixtureRequest, world: World, session: Sessions
+) -> None:
+    user: User = request.getfixturevalue(role)
+    app, model = label.split(".")
+    expected = 200 if user.has_perm(f"{app}.view_{model}") else 403
+    client = session(user)
+    assert client.get(address(label)).status_code == expected
+    if label == "bulk_orders.result":
+        return  # reached from its batch
+    menu = client.get(reverse("admin:index")).content.decode()
+    assert (f'href="{address(label)}" class="flex' in menu) == (expected == 200)
+
+
+def test_a_partner_has_no_console(partner: User, session: Sessions) -> None:
+    for label in LISTS:
+        assert session(partner).get(address(label)).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "label", [label for label in LISTS if label.split(".")[0] in ("bulk_orders", "webhooks", "integrations")]
+)
+def test_a_list_asks_the_same_number_of_questions_whatever_its_length(
+    label: str, admin: User, world: World, session: Sessions
+) -> None:
+    client = session(admin)
+    client.get(address(label))
+    with CaptureQueriesContext(connection) as few:
+        client.get(address(label))
+    for number in range(3):
+        make_world(User.objects.create_user(f"another{number}"), world.webhook.url)
+    with CaptureQueriesContext(connection) as many:
+        client.get(address(label))
+    assert len(many) == len(few) <= 6
+
+
+@pytest.mark.parametrize(
+    "label", ["bulk_orders.order", "webhooks.delivery", "webhooks.attempt", "integrations.usagelog"]
+)
+def test_a_list_never_counts_all_of_its_rows(label: str, admin: User, world: World, session: Sessions) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        session(admin).get(address(label))
+    table = apps.get_model(label)._meta.db_table
+    counts = [query["sql"] for query in asked.captured_queries if "COUNT(" in query["sql"] and table in query["sql"]]
+    assert counts
+    assert all("LIMIT" in sql for sql in counts)
+
+
+@pytest.mark.parametrize(
+    ("label", "term"),
+    [
+        ("bulk_orders.order", "model_order_id"),
+        ("bulk_orders.order", "id"),
+        ("webhooks.delivery", "id"),
+        ("webhooks.event", "id"),
+        ("webhooks.webhook", "url"),
+        ("integrations.integration", "api_key"),
+        ("bulk_orders.batch", "batch_id"),
+        ("bulk_orders.payment", "order_id"),
+    ],
+)
+def test_a_search_finds_what_an_index_knows(
+    label: str, term: str, admin: User, world: World, session: Sessions
+) -> None:
+    record = next(one for one in world.records() if one._meta.label_lower == label)
+    reply = session(admin).get(address(label), {"q": getattr(record, term)})
+    assert record in rows_of(reply)
+
+
+def test_a_search_for_what_no_index_knows_finds_nothing(admin: User, world: World, session: Sessions) -> None:
+    reply = session(admin).get(address("webhooks.delivery"), {"q": "anything at all"})
+    assert list(reply.context_data["cl"].result_list) == []  # type: ignore[attr-defined]
+
+
+def test_a_list_narrows_by_filter_month_day_and_hour(admin: User, world: World, session: Sessions) -> None:
+    client, created = session(admin), world.failed.created_at
+
+    def found(**filters: str) -> set[str]:
+        reply = client.get(address("webhooks.delivery"), filters)
+        return {row.pk for row in rows_of(reply)}
+
+    assert found(status="failed") == {world.failed.pk}
+    for pattern in ("%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H"):
+        assert world.failed.pk in found(on=f"{created:{pattern}}")
+    assert found(on="2020-01") == found(on="2020-01-31") == set()
+    assert world.failed.pk in found(on="nonsense")
+    assert found(webhook__id__exact=world.webhook.pk) >= {world.failed.pk, world.delivery.pk}
+
+
+def test_a_list_gives_no_look_into_what_is_secret(admin: User, world: World, session: Sessions) -> None:
+    for label, lookup in (
+        ("bulk_orders.order", "client__password__startswith"),
+        ("webhooks.webhook", "user__password"),
+    ):
+        assert session(admin).get(address(label), {lookup: "pbkdf2"}).status_code == 400
+
+
+def test_no_list_shows_a_secret(admin: User, world: World, session: Sessions) -> None:
+    for label in ("webhooks.webhook", "webhooks.delivery", "integrations.integration", "integrations.usagelog"):
+        page = session(admin).get(address(label)).content.decode()
+        assert world.webhook.secret not in page
+        assert world.integration.api_secret not in page
+
+
+def test_an_export_holds_the_selection_and_no_formula(admin: User, partner: User, session: Sessions, db: None) -> None:
+    form = order_form(cartItems=[cart_item(schemeName="=1+1")])
+    order = orders.submit(user_id=partner.pk, form=form, address=None)
+    orders.reject(order_id=order.pk, checker_id=admin.pk, reason='=HYPERLINK("http://x")')
+    orders.submit(user_id=partner.pk, form=order_form(), address=None)
+    asked = {"action": "export_csv", "_selected_action": [order.pk]}
+    text = b"".join(session(admin).post(address("bulk_orders.order"), asked).streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    header, line = text.splitlines()
+    assert header.startswith("id,model_order_id,client__username")
+    assert order.model_order_id in line
+    assert "'=HYPERLINK" in line

@@ -1,0 +1,104 @@
+"""Every record's page: who sees it, what it says, and that it gives nothing away."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import models
+from django.test import Client
+from django.urls import reverse
+
+from bulk_orders import orders
+from bulk_orders.tests.forms import order_form
+from config.console.tests.world import World
+from config.lib.console.marks import record_url
+
+Sessions = Callable[[User], Client]
+KINDS = [name for name in World._fields if name not in ("partner", "failed")]
+
+
+def page(client: Client, record: models.Model) -> str:
+    reply = client.get(record_url(record, record.pk))
+    assert reply.status_code == 200
+    return reply.content.decode()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_record_has_a_page_without_secrets(kind: str, admin: User, world: World, session: Sessions) -> None:
+    text = page(session(admin), getattr(world, kind))
+    assert 'class="c-head"' in text
+    for secret in (world.webhook.secret, world.integration.api_secret):
+        assert secret not in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_role_sees_exactly_the_records_it_may_view(
+    kind: str, support: User, newcomer: User, world: World, session: Sessions
+) -> None:
+    record: models.Model = getattr(world, kind)
+    allowed = support.has_perm(f"{record._meta.app_label}.view_{record._meta.model_name}")
+    url = record_url(record, record.pk)
+    assert session(support).get(url).status_code == (200 if allowed else 403)
+    assert session(newcomer).get(url).status_code == 403
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_record_is_not_changed_or_deleted_by_a_form(kind: str, admin: User, world: World, session: Sessions) -> None:
+    record: models.Model = getattr(world, kind)
+    client, url = session(admin), record_url(record, record.pk)
+    assert client.post(url, {"status": "delivered"}).status_code == 403
+    assert client.post(url.replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403
+    assert type(record)._default_manager.filter(pk=record.pk).exists()
+
+
+def test_records_link_to_each_other_in_both_directions(admin: User, world: World, session: Sessions) -> None:
+    client = session(admin)
+    links = (
+        (world.order, world.event), (world.event, world.order), (world.event, world.delivery),
+        (world.delivery, world.event), (world.delivery, world.webhook), (world.delivery, world.attempt),
+        (world.attempt, world.delivery), (world.webhook, world.delivery), (world.batch, world.result),
+        (world.result, world.batch), (world.payment, world.order), (world.call, world.integration),
+        (world.entry, world.webhook),
+    )  # fmt: skip
+    for start, end in links:
+        assert f'href="{record_url(end, end.pk)}"' in page(client, start), (start, end)
+
+
+def test_an_order_tells_its_life(admin: User, partner: User, session: Sessions, db: None) -> None:
+    order = orders.submit(user_id=partner.pk, form=order_form(), address="192.0.2.9")
+    orders.reject(order_id=order.pk, checker_id=admin.pk, reason="The scheme is closed")
+    text = page(session(admin), order)
+    assert "It failed: The scheme is closed" in text
+    assert "Pending Approval → Failed" in text
+    assert "192.0.2.9" in text
+    assert text.count("by admin") >= 1
+
+
+def test_a_delivery_says_what_happens_next(admin: User, world: World, session: Sessions) -> None:
+    client = session(admin)
+    assert "Given up after 1 attempt: HTTP 503: Service Unavailable." in page(client, world.failed)
+    assert "Delivered after 1 attempt." in page(client, world.delivery)
+
+
+def test_a_batch_shows_its_failed_rows_and_lets_them_be_corrected(admin: User, world: World, session: Sessions) -> None:
+    client = session(admin)
+    text = page(client, world.batch)
+    assert "Cart items are required" in text
+    reply = client.get(f"{record_url(world.batch, world.batch.pk)}failed.csv")
+    lines = b"".join(reply.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert lines[1].startswith("1,Cart items are required")
+
+
+def test_failed_rows_are_for_those_who_see_batches(newcomer: User, world: World, session: Sessions) -> None:
+    reply = session(newcomer).get(f"{record_url(world.batch, world.batch.pk)}failed.csv")
+    assert reply.status_code == 404
+
+
+def test_the_audit_of_a_record_is_for_auditors(auditor: User, support: User, world: World, session: Sessions) -> None:
+    assert "webhook.created" in page(session(auditor), world.webhook)
+    assert "webhook.created" not in page(session(support), world.webhook)
+
+
+def test_a_record_that_is_not_there_leads_back_to_the_front_page(admin: User, session: Sessions, db: None) -> None:
+    reply = session(admin).get(reverse("admin:webhooks_delivery_change", args=["del_1_0"]))
+    assert reply.status_code == 302
