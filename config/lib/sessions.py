@@ -9,11 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from config.lib.authentication import SessionAuthentication
 from config.lib.camel import CamelSerializer
 from config.lib.errors import TooManyRequests, Unauthorized, as_json
 
@@ -72,8 +73,9 @@ def locked_out(request: HttpRequest, credentials: dict[str, Any], *args: Any, **
 
 
 class Login(APIView):
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
+    # Everything but the session, whose token nobody has before the log-in; and no key ever gets in here.
+    authentication_classes = [each for each in APIView.authentication_classes if each is not SessionAuthentication]
+    permission_classes = [each for each in APIView.permission_classes if each is not IsAuthenticated]
 
     @extend_schema(request=CredentialsSerializer, responses=LoggedInSerializer, tags=["auth"])
     def post(self, request: Request) -> Response:

@@ -45,6 +45,7 @@ OPEN = [
 CLOSED = [
     *(("POST", f"{ORDERS}/1/{move}") for move in ("claim", "release", "authorize", "reject")),
     ("GET", "/api/auth/me"),
+    ("POST", "/api/auth/login"),
     ("POST", "/api/auth/logout"),
     ("GET", "/api/integrations"),
     ("POST", "/api/integrations"),
