@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.lib import logs
 from config.lib.environment import CHECKOUT, development, env
+from config.lib.versions import Retirement
 
 VERSION = "1.0.0"
 BASE_DIR = CHECKOUT
@@ -65,6 +66,7 @@ MIDDLEWARE = [
     "config.lib.observation.request_noted",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.lib.versions.retirement_told",
     "csp.middleware.CSPMiddleware",
     "config.lib.requests.well_formed",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -236,6 +238,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
+# Versions on their way out, each with its dates: {"v1": Retirement(...)}. See docs/versions.md.
+API_RETIREMENTS: dict[str, Retirement] = {}
 API_RATE_PER_MINUTE: int = env.int("API_RATE_PER_MINUTE", default=100)
 API_RATE_PER_HOUR: int = env.int("API_RATE_PER_HOUR", default=1000)
 MAX_BODY_BYTES: int = env.int("MAX_BODY_BYTES", default=5 * 1024 * 1024)

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[HttpRequest], HttpResponseBase]
 Authenticate = Callable[..., Integration]
 # Probes and documents are neither limited nor logged.
-_GATED = re.compile(r"/ws/|/api/(?!(v1/)?(health|docs|openapi\.(yaml|json))$)")
+_GATED = re.compile(r"/ws/|/api/(?!(v\d+/)?(health|docs|openapi\.(yaml|json))$)")
 
 
 def api_gate(get_response: Handler) -> Handler:
