@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AliasPath, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from bulk_orders.order_form import CartItem, Nominee, OrderForm, TransactionMode
@@ -38,10 +38,10 @@ UNSTORABLE_TEXT = Problem("", "invalid_text", "Text with NUL or lone surrogates 
 
 # pydantic names a field that was absent by its Python name.
 WIRE_NAMES = {
-    name: alias
+    name: alias if isinstance(alias, str) else "/".join(map(str, alias.path))
     for form in (OrderForm, CartItem, Nominee, TransactionMode)
     for name, field in form.model_fields.items()
-    if isinstance(alias := field.validation_alias, str)
+    if isinstance(alias := field.validation_alias, str | AliasPath)
 }
 _form = TypeAdapter(OrderForm).validator
 

@@ -47,6 +47,10 @@ def test_an_empty_object_lacks_the_three_required_parts_in_order() -> None:
     ]
 
 
+def test_a_missing_part_is_named_as_the_client_would_name_it() -> None:
+    assert [problem.path for problem in judge({}, on=ON)] == ["/cartItems", "/transactionMode", "/nominees"]
+
+
 @pytest.mark.parametrize("items", [None, [], {}, "x", 5, {"0": cart_item()}])
 def test_cart_items_are_required(items: Any) -> None:
     assert judge(order_form(cartItems=items), on=ON) == [Problem("/cartItems", "required", "Cart items are required")]
