@@ -8,7 +8,7 @@ CAN_MAKE_A_VENV := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python /usr/bin/python3; do \
 	"$$name" -c "$(CAN_MAKE_A_VENV)" 2>/dev/null && echo "$$name" && break; done)
 
-.PHONY: setup run demo test lint bench chaos
+.PHONY: setup run demo test lint bench chaos screenshots
 .DEFAULT_GOAL := run
 
 setup: $(STAMP)
@@ -44,3 +44,7 @@ bench: setup
 
 chaos: setup
 	@exec $(BIN)/python manage.py chaos $(ARGS)
+
+# Pictures of the console into docs/screenshots, from demo data; takes Debian's chromium.
+screenshots: setup
+	@WEBHOOKS_ALLOWED_NETWORKS=127.0.0.0/8 exec $(BIN)/python manage.py screenshots

@@ -49,17 +49,21 @@ def failed_rows(request: HttpRequest, batch: Batch) -> Panel:
 
 
 def made_orders(request: HttpRequest, batch: Batch) -> Panel:
+    found = _rows(batch, Outcome.SUCCEEDED)[:10]
+    every = (marks.list_url(Result, batch__id__exact=batch.pk), "All rows")
+    if batch.validate_only:
+        valid = [(marks.record_link(Result, row.pk, row.order_index), row.client_ref) for row in found]
+        headers: tuple[str, ...] = ("Row", "Client's reference")
+        return table("Valid rows", headers, valid, empty="No row is valid.", link=every, wide=False)
     rows = [
         (
             marks.record_link(Result, row.pk, row.order_index),
             marks.record_link(Order, row.order_id, row.model_order_id),
             row.client_ref,
         )
-        for row in _rows(batch, Outcome.SUCCEEDED)[:10]
+        for row in found
     ]
-    every = (marks.list_url(Result, batch__id__exact=batch.pk), "All rows")
-    empty = "It only validates." if batch.validate_only else "None yet."
-    return table("Orders", ("Row", "Order", "Client's reference"), rows, empty=empty, link=every, wide=False)
+    return table("Orders", ("Row", "Order", "Client's reference"), rows, empty="None yet.", link=every, wide=False)
 
 
 def particulars(request: HttpRequest, batch: Batch) -> Panel:

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from bulk_orders import intake, uploads
 from bulk_orders.models import Batch
@@ -24,7 +25,9 @@ ACCEPTED = ".csv,.xlsx,.jsonl"
 
 class FileForm(forms.Form):
     file = forms.FileField(
-        label="File of orders", help_text="CSV, XLSX or JSONL", widget=forms.FileInput(attrs={"accept": ACCEPTED})
+        label="File of orders",
+        help_text="CSV, XLSX or JSONL",
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ACCEPTED}),
     )
 
     def clean_file(self) -> Any:

@@ -47,7 +47,7 @@ def order_events(request: HttpRequest, order: Order) -> Panel:
 
 
 def batch_events(request: HttpRequest, batch: Batch) -> Panel | None:
-    if batch.completed_at is None:
+    if batch.completed_at is None or batch.validate_only:
         return None
     events = _events_about(batch.user_id, [batch.completed_at], {"batchId": batch.pk})
     return _events_panel(events, "Event of its end", "No event tells of its end.")

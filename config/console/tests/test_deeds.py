@@ -50,7 +50,8 @@ def audited(action: str) -> AuditEntry:
 DEEDS = (
     ("webhook", "test", "operations"), ("webhook", "edit", "operations"), ("webhook", "retry-failed", "operations"),
     ("webhook", "replay", "operations"), ("webhook", "rotate-secret", "operations"),
-    ("webhook", "disable", "operations"), ("webhook", "reveal-secret", None), ("delivery", "send-again", "support"), ("failed", "retry", "support"),
+    ("webhook", "disable", "operations"), ("webhook", "reveal-secret", None), ("delivery", "send-again", "support"),
+    ("failed", "retry", "support"),
     ("order", "claim", "operations"), ("order", "authorize", "operations"), ("order", "reject", "operations"),
     ("batch", "retry", "operations"), ("integration", "suspend", "operations"), ("integration", "grant", "operations"),
     ("integration", "guard", "operations"), ("integration", "regenerate", "operations"),

@@ -104,7 +104,7 @@ def test_a_search_finds_what_an_index_knows(
 
 def test_a_search_for_what_no_index_knows_finds_nothing(admin: User, world: World, session: Sessions) -> None:
     reply = session(admin).get(address("webhooks.delivery"), {"q": "anything at all"})
-    assert list(reply.context_data["cl"].result_list) == []  # type: ignore[attr-defined]
+    assert rows_of(reply) == []
 
 
 def test_a_list_narrows_by_filter_month_day_and_hour(admin: User, world: World, session: Sessions) -> None:

@@ -1,0 +1,190 @@
+"""The console in a real browser: every page, in both themes and widths, and what people do there all day."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from django.contrib.auth.models import User
+from django.urls import reverse
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from bulk_orders import orders, processing
+from bulk_orders.downloads import template_csv
+from bulk_orders.models import Batch, Order
+from bulk_orders.sheets import COLUMNS
+from bulk_orders.tests.forms import order_form
+from config.console import dashboard
+from config.console.browser import CHROMIUM, NARROW, WIDE, chromium, log_in
+from config.console.tests.test_lists import LISTS, address
+from config.console.tests.world import World
+from config.lib.console.marks import record_url
+from integrations.tests.factories import an_integration
+from webhooks.models import Delivery, DeliveryStatus
+
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}: apt-get install chromium, then these tests run"
+)
+PASSWORD = "a long pass-phrase"
+GOOD = {
+    "schemeName": "QUANTUM VALUE FUND", "transactionType": "Purchase", "amount": "5000.50", "mode": "Email",
+    "email": "investor@example.com", "optOutOfNomination": "true",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser, pytest.MonkeyPatch.context() as patch:
+        # The driver runs an event loop in this thread, which Django takes for asynchronous code of ours.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield browser
+
+
+class Trouble(list[str]):
+    """What a page complained of, and what it wanted of others."""
+
+    def watch(self, page: Page, base: str) -> Page:
+        page.on("console", lambda said: self.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.append(str(error)))
+        own = (base, "data:", "blob:")
+        page.on("request", lambda asked: None if asked.url.startswith(own) else self.append(asked.url))
+        return page
+
+
+@pytest.fixture
+def trouble() -> Trouble:
+    return Trouble()
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: LiveServer, admin: User, trouble: Trouble) -> Iterator[Page]:
+    """Logged in as the administrator; at the end, no page has complained and nothing has left the machine."""
+    context = browser.new_context(base_url=live_server.url, viewport={"width": WIDE[0], "height": WIDE[1]})
+    page = trouble.watch(context.new_page(), live_server.url)
+    log_in(page, live_server.url, "admin", PASSWORD)
+    yield page
+    context.close()
+    assert trouble == []
+
+
+def test_people_log_in_and_strangers_do_not(browser: Browser, live_server: LiveServer, admin: User) -> None:
+    page = browser.new_page(base_url=live_server.url)
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("a guess")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_text("Please enter the correct username and password")).to_be_visible()
+    log_in(page, live_server.url, "admin", PASSWORD)
+    expect(page.get_by_role("heading", name="Orders by hour")).to_be_visible()
+    page.close()
+
+
+@pytest.mark.parametrize(("theme", "size"), [("light", WIDE), ("dark", WIDE), ("light", NARROW), ("dark", NARROW)])
+def test_every_page_fits_and_is_silent(
+    theme: Any, size: tuple[int, int], world: World, page: Page, live_server: LiveServer
+) -> None:
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    places = [reverse("admin:index"), reverse("admin:bulk_orders_batch_upload"), *map(address, LISTS)]
+    places += [record_url(record, record.pk) for record in world.records()]
+    for place in places:
+        reply = page.goto(place)
+        assert reply is not None
+        assert reply.status == 200, place
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], place
+    assert page.evaluate("document.documentElement.className").strip() == ("dark" if theme == "dark" else "")
+
+
+def test_tiles_are_reached_by_keyboard_and_lead_to_their_lists(world: World, page: Page) -> None:
+    tile = page.get_by_role("link", name="Waiting for approval")
+    tile.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/bulk_orders/order/?status=Pending*")
+    expect(page.get_by_role("link", name=world.order.model_order_id)).to_be_visible()
+
+
+def test_the_front_page_keeps_itself_up_to_date(partner: User, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "REFRESH_SECONDS", 1)
+    page.goto("/admin/")
+    tile = page.get_by_role("link", name="Orders today")
+    expect(tile.locator(".c-value")).to_have_text("0")
+    orders.submit(user_id=partner.pk, form=order_form(), address=None)
+    expect(tile.locator(".c-value")).to_have_text("1", timeout=10_000)
+
+
+def sheet(*rows: dict[str, str]) -> bytes:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue().encode()
+
+
+def upload(page: Page, content: bytes, name: str = "orders.csv") -> None:
+    page.goto("/admin/")
+    page.get_by_role("link", name="Upload orders").click()
+    page.get_by_label("File of orders").set_input_files({"name": name, "mimeType": "text/csv", "buffer": content})
+    page.get_by_role("button", name="Look at the rows").click()
+
+
+def test_a_file_is_looked_at_corrected_and_submitted(partner: User, page: Page) -> None:
+    upload(page, b"scheme,price\r\n")
+    expect(page.get_by_text("Unknown columns: scheme, price")).to_be_visible()
+    upload(page, template_csv())
+    expect(page.get_by_text("Orders array is required")).to_be_visible()
+
+    upload(page, sheet(GOOD, GOOD | {"amount": "-1"}))
+    expect(page.get_by_text("1 of 2 rows are valid. Nothing has been created")).to_be_visible()
+    expect(page.get_by_text("Item 1: Amount must be greater than 0")).to_be_visible()
+    assert not Order.objects.exists()
+
+    upload(page, sheet(GOOD, GOOD | {"amount": "700"}))
+    expect(page.get_by_text("2 of 2 rows are valid")).to_be_visible()
+    page.get_by_role("link", name="Submit these orders").click()
+    page.get_by_label("For").fill("nobody of this name")
+    page.get_by_role("button", name="Submit these orders").click()
+    expect(page.get_by_text("No active user has this name")).to_be_visible()
+    page.get_by_label("For").fill("partner")
+    page.get_by_role("button", name="Submit these orders").click()
+    expect(page.get_by_text("2 orders are on their way for partner")).to_be_visible()
+    expect(page.get_by_text("this page follows by itself")).to_be_visible()
+
+    batch = Batch.objects.get(user=partner)
+    while Batch.objects.get(pk=batch.pk).status in ("pending", "processing"):
+        processing.process_next_chunk(batch.pk)
+    expect(page.get_by_text("2 of 2 rows became orders.")).to_be_visible(timeout=10_000)
+    assert Order.objects.filter(client=partner).count() == 2
+
+
+def test_a_failed_delivery_is_retried_from_its_page(world: World, page: Page) -> None:
+    page.goto(record_url(world.failed, world.failed.pk))
+    page.get_by_role("button", name="Retry now").click()
+    expect(page.get_by_text("was answered with HTTP 200")).to_be_visible()
+    expect(page.get_by_text("Delivered after 2 attempts.")).to_be_visible()
+    assert Delivery.objects.get(pk=world.failed.pk).status == DeliveryStatus.DELIVERED
+
+
+def test_selected_deliveries_are_retried_from_the_list(world: World, page: Page) -> None:
+    page.goto(f"{address('webhooks.delivery')}?status=failed")
+    page.locator("input.action-select").first.check()
+    page.locator("select[name=action]").select_option("retry")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("1 of 1 are due now")).to_be_visible()
+
+
+def test_a_suspended_integration_is_refused_at_its_next_call(
+    partner: User, page: Page, live_server: LiveServer
+) -> None:
+    integration = an_integration(partner, name="Order desk")
+    keys = {"X-API-Key": integration.api_key, "X-API-Secret": integration.api_secret}
+    me = f"{live_server.url}/api/integrations/me"
+    assert requests.get(me, headers=keys, timeout=10).status_code == 200
+    page.goto(record_url(integration, integration.pk))
+    page.get_by_role("link", name="Suspend").click()
+    page.get_by_label("Reason").fill("Its key is on a public page")
+    page.get_by_role("button", name="Suspend").click()
+    expect(page.get_by_text("Staff have suspended it: Its key is on a public page")).to_be_visible()
+    assert requests.get(me, headers=keys, timeout=10).status_code == 401

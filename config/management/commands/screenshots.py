@@ -1,0 +1,103 @@
+"""``make screenshots``: the console's main pages, from demo data, as they look in a browser."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.core.servers.basehttp import ThreadedWSGIServer
+from django.core.wsgi import get_wsgi_application
+from django.urls import reverse
+from playwright.sync_api import Browser
+
+from bulk_orders.models import Batch, Order
+from config.console.browser import CHROMIUM, NARROW, WIDE, chromium, log_in
+from config.console.scenery import make_scenery
+from config.demo.seed import ADMIN
+from config.lib.console.marks import record_url
+from integrations.models import Integration
+from webhooks.models import Delivery, Webhook
+
+FOLDER = settings.BASE_DIR / "docs/screenshots"
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
+        pass
+
+
+class Command(BaseCommand):
+    help = "Take pictures of the console into docs/screenshots; makes demo data in an empty database first."
+
+    def handle(self, **options: Any) -> None:
+        if not settings.DEVELOPMENT:
+            raise CommandError("For development only: it sets the demo's passwords")
+        if not CHROMIUM.exists():
+            raise CommandError(f"No browser at {CHROMIUM}: apt-get install chromium")
+        call_command("migrate", verbosity=0)
+        if not Order.objects.exists():
+            call_command("fill", rows=3000)
+            make_scenery()
+        ADMIN.keep()
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        pages = list(_pages())  # before the browser's driver, which runs a loop that Django takes for ours
+        with _served() as base, chromium() as browser:
+            for name, address, look in pages:
+                _shoot(browser, base, address, FOLDER / f"{name}.png", look)
+                self.stdout.write(f"docs/screenshots/{name}.png")
+
+
+@contextmanager
+def _served() -> Iterator[str]:
+    server = ThreadedWSGIServer(("127.0.0.1", 0), Quiet)
+    server.set_app(get_wsgi_application())
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def _pages() -> Iterator[tuple[str, str, str]]:
+    """(name, address, look); looks are light, dark and narrow."""
+    dashboard = reverse("admin:index")
+    yield "dashboard", dashboard, "light"
+    yield "dashboard-dark", dashboard, "dark"
+    yield "dashboard-narrow", dashboard, "narrow"
+    for name, place in (
+        ("orders", "bulk_orders_order"),
+        ("batches", "bulk_orders_batch"),
+        ("endpoints", "webhooks_webhook"),
+        ("deliveries", "webhooks_delivery"),
+        ("integrations", "integrations_integration"),
+        ("audit", "kernel_auditentry"),
+    ):
+        yield name, reverse(f"admin:{place}_changelist"), "light"
+    yield "deliveries-narrow", reverse("admin:webhooks_delivery_changelist"), "narrow"
+    yield "upload", reverse("admin:bulk_orders_batch_upload"), "light"
+    records = (
+        ("order", Order.objects.filter(transitions__isnull=False).order_by("-pk").first()),
+        ("batch", Batch.objects.filter(results__isnull=False, failed__gt=0).order_by("-created_at").first()),
+        ("endpoint", Webhook.objects.order_by("-failure_count", "pk").first()),
+        ("delivery", Delivery.objects.filter(attempts__gt=1, attempt_log__isnull=False).order_by("-pk").first()),
+        ("integration", Integration.objects.order_by("-usage_count", "pk").first()),
+    )
+    for name, record in records:
+        if record is not None:
+            yield name, record_url(record, record.pk), "dark" if name == "delivery" else "light"
+
+
+def _shoot(browser: Browser, base: str, address: str, file: Path, look: str) -> None:
+    width, height = NARROW if look == "narrow" else WIDE
+    scheme: Any = "dark" if look == "dark" else "light"
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = context.new_page()
+    log_in(page, base, ADMIN.username, ADMIN.password)
+    page.goto(base + address)
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=file)
+    context.close()
