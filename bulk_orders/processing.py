@@ -2,12 +2,14 @@
 
 from collections import Counter
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import F, Func, IntegerField
 from django.utils import timezone
 
+from bulk_orders import metrics
 from bulk_orders.models import Batch, BatchStatus, Chunk, Result
 from bulk_orders.states import Status
 from bulk_orders.verdicts import Outcome
@@ -96,7 +98,9 @@ def _carry_out(batch: Batch, chunk: tuple[int, int], *, skip: bool = False) -> N
     orders = sorted((row.order_id, row.model_order_id) for row in done if row.order_id is not None)
     publish_many([_created(batch, now, order_id, model_order_id) for order_id, model_order_id in orders])
     Chunk.objects.filter(pk=chunk[0]).delete()
-    _count(batch, Counter(row.outcome for row in done))
+    outcomes = Counter(row.outcome for row in done)
+    _count(batch, outcomes)
+    transaction.on_commit(partial(metrics.carried_out, outcomes))
     if batch.processed == batch.total:
         _complete(batch, now)
     announce(batch.pk)
@@ -150,6 +154,7 @@ def _complete(batch: Batch, now: datetime) -> None:
     batch.status, batch.error = _outcome(batch)
     batch.completed_at = now
     batch.save(update_fields=["status", "error", "completed_at"])
+    transaction.on_commit(metrics.BATCHES.labels(batch.status).inc)
     if not batch.validate_only:
         publish_many([NewEvent(batch.user_id, EventName.BULK_ORDER_COMPLETED, _completed(batch))])
 

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from bulk_orders import idempotency, processing
 from bulk_orders.models import Chunk
-from config.lib import valkey
+from config.lib import logs, valkey
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ STALLED_AFTER = timedelta(seconds=5)
 @shared_task
 def process_batch(batch_id: str) -> None:
     """Carry out chunks of one batch. Any number of these may run, at any time and more than once."""
+    logs.bind(batch_id=batch_id)
     for _ in range(CHUNKS_A_TURN):
         if not processing.process_next_chunk(batch_id):
             return

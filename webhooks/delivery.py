@@ -11,7 +11,7 @@ from django.db import transaction
 from config.lib.announcements import announce
 from config.lib.encryption import decrypt
 from config.lib.exact_json import dumps, storable_text
-from webhooks import queue
+from webhooks import metrics, queue
 from webhooks.addresses import parse_networks
 from webhooks.disabling import disable
 from webhooks.events import EventName
@@ -55,6 +55,7 @@ def request_of(claimed: Claimed, now: datetime) -> Request:
         f"X-Webhook-Id: {claimed.webhook_id}",
         "Expect:",
         *(f"{name}: {value}" for name, value in signatures.items()),
+        *([f"X-Request-Id: {claimed.request_id}"] if claimed.request_id else []),
     ]
     return Request(claimed, claimed.url, headers, claimed.body)
 
@@ -94,6 +95,7 @@ def conclude(outcomes: Sequence[Outcome], now: datetime) -> None:
         for webhook_id, reason in queue.record(outcomes, now=now, patience=patience):
             disable(webhook_id=webhook_id, reason=reason, now=now)
         announce(*{outcome.webhook_id for outcome in outcomes})
+    metrics.attempted(outcomes)
 
 
 def max_attempts(schedule: str, max_retries: int | None) -> int:

@@ -114,6 +114,8 @@ class Event(models.Model):
     name = models.TextField()
     data = ExactJSONField()
     body = models.BinaryField()
+    # Of the request that made it happen, where one is known: every delivery repeats it as X-Request-Id.
+    request_id = models.TextField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=TransactionTime(), editable=False)
 
     class Meta:

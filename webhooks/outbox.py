@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.utils import timezone
 
+from config.lib import logs
 from config.lib.announcements import announce
 from config.lib.exact_json import as_utc, dumps
 from config.lib.ids import new_ids, now_ms
@@ -33,8 +34,8 @@ WITH new AS MATERIALIZED (
   SELECT * FROM unnest(%(ids)b::text[], %(users)b::int[], %(names)b::text[], %(data)b::text[], %(bodies)b::bytea[])
     WITH ORDINALITY AS new (id, user_id, name, data, body, position)
 ), event AS (
-  INSERT INTO webhook_events (id, user_id, name, data, body, created_at)
-  SELECT id, user_id, name, data::jsonb, body, %(now)s FROM new
+  INSERT INTO webhook_events (id, user_id, name, data, body, created_at, request_id)
+  SELECT id, user_id, name, data::jsonb, body, %(now)s, %(request_id)s FROM new
 ), delivery AS (
   INSERT INTO webhook_deliveries (id, webhook_id, event, payload, status, next_retry_at, created_at, event_id, lane)
   SELECT %(id_head)s || right(replace(gen_random_uuid()::text, '-', ''), 16), webhook.id, new.name, new.data::jsonb,
@@ -69,6 +70,7 @@ def publish_many(events: Sequence[NewEvent], *, now: datetime | None = None) -> 
         "data": [text.decode() for text in data],
         "bodies": [body(id_, event.name, text, moment) for id_, event, text in zip(ids, events, data, strict=True)],
         "now": moment,
+        "request_id": logs.request_id(),
         "id_head": f"del_{now_ms()}_",
     }
     endpoints = [webhook_id for (webhook_id,) in execute(_PUBLISH, parameters)]
@@ -82,7 +84,7 @@ def publish_to(webhook: Webhook, name: str, data: Mapping[str, Any]) -> str:
     """Record an event for one endpoint alone and return its delivery's id. It is not due: the caller sends it."""
     now = timezone.now()
     with transaction.atomic():
-        event = Event(user_id=webhook.user_id, name=name, data=data, created_at=now)
+        event = Event(user_id=webhook.user_id, name=name, data=data, created_at=now, request_id=logs.request_id())
         event.body = body(event.id, name, dumps(data), now)
         event.save(force_insert=True)
         delivery = Delivery(webhook=webhook, source=event, event=name, payload=data, status=DeliveryStatus.PENDING)

@@ -25,6 +25,7 @@ class Claimed(NamedTuple):
     attempts: int
     lane: int
     body: bytes
+    request_id: str | None
     url: str
     secret: str
     former_secret: str | None
@@ -129,10 +130,10 @@ WITH claimed AS (
 """
 # LATERAL with LIMIT, so that it stays look-ups by key however wrong the planner's guess of the number of rows.
 _WITH_ALL_IT_TAKES = """
-SELECT claimed.id, lease, webhook_id, event_id, event, attempts, lane, body, url, secret, former_secret, schedule,
-       max_retries
+SELECT claimed.id, lease, webhook_id, event_id, event, attempts, lane, body, request_id, url, secret, former_secret,
+       schedule, max_retries
 FROM claimed
-CROSS JOIN LATERAL (SELECT body FROM webhook_events WHERE id = event_id LIMIT 1) AS e
+CROSS JOIN LATERAL (SELECT body, request_id FROM webhook_events WHERE id = event_id LIMIT 1) AS e
 CROSS JOIN LATERAL (
   SELECT url, secret, CASE WHEN previous_secret_until > %(now)s THEN previous_secret END AS former_secret,
          retry_schedule AS schedule, max_retries

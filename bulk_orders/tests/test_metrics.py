@@ -8,6 +8,8 @@ from django.utils import timezone
 
 from bulk_orders import metrics
 from bulk_orders.models import Batch, Chunk
+from bulk_orders.tests.calls import api_of, submit, work
+from bulk_orders.tests.forms import order_form
 from config.lib.metrics.scrape import exposition
 from config.lib.metrics.truths import DatabaseTruths
 
@@ -44,3 +46,11 @@ def test_rows_are_counted_by_outcome() -> None:
     before = figures().get(name, 0)
     metrics.carried_out({"failed": 3, "succeeded": 97})
     assert figures()[name] == before + 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_and_batches_are_counted_when_they_are_done(owner: User) -> None:
+    rows, batches = metrics.ROWS.labels("succeeded")._value, metrics.BATCHES.labels("completed")._value
+    before = rows.get(), batches.get()
+    work(submit(api_of(owner), order_form(), order_form()))
+    assert (rows.get(), batches.get()) == (before[0] + 2, before[1] + 1)

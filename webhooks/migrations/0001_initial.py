@@ -36,6 +36,7 @@ class Migration(migrations.Migration):
                 ("name", models.TextField()),
                 ("data", config.lib.exact_json.ExactJSONField()),
                 ("body", models.BinaryField()),
+                ("request_id", models.TextField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(db_default=config.lib.database.TransactionTime(), editable=False)),
                 (
                     "user",

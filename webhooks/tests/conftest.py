@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from config.lib.valkey import client
 from webhooks.addresses import parse_networks
 from webhooks.engine import Engine
 from webhooks.tests.factories import make_user
@@ -16,6 +17,12 @@ LOOPBACK = ["127.0.0.0/8", "::1/128"]
 @pytest.fixture(autouse=True)
 def loopback_is_open(settings: pytest.FixtureRequest) -> None:
     settings.WEBHOOKS_ALLOWED_NETWORKS = LOOPBACK  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def nobody_lingers() -> None:
+    """What another test's engine has noted in Valkey is not this one's."""
+    client().flushdb()
 
 
 @pytest.fixture

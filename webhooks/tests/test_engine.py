@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
+from structlog.contextvars import bound_contextvars
 
-from webhooks import signing
+from webhooks import metrics, signing
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Lane, Webhook
 from webhooks.tests.factories import SECRET, make_delivery, make_webhook, publish, statuses
 from webhooks.tests.receiver import Raw, Receiver, Status, reset
@@ -26,6 +27,25 @@ def delay_of(delivery: Delivery) -> float:
     assert delivery.next_retry_at
     assert delivery.last_attempt_at
     return (delivery.next_retry_at - delivery.last_attempt_at).total_seconds()
+
+
+def test_the_id_of_the_request_travels_to_the_endpoint(owner: User, receiver: Receiver, deliver: Deliver) -> None:
+    make_webhook(owner, receiver.url)
+    with bound_contextvars(request_id="from-the-partner"):
+        publish(owner, "order.created")
+    with bound_contextvars(request_id=None):
+        publish(owner, "order.created")
+    assert deliver() == 2
+    assert {received.headers.get("x-request-id") for received in receiver.received} == {"from-the-partner", None}
+
+
+def test_attempts_are_counted_once_they_are_recorded(owner: User, receiver: Receiver, deliver: Deliver) -> None:
+    make_webhook(owner, receiver.url)
+    publish(owner, "order.created")
+    count = metrics.ATTEMPTS.labels("delivered")._value
+    before = count.get()
+    assert deliver() == 1
+    assert count.get() == before + 1
 
 
 def test_delivers_a_signed_request(owner: User, receiver: Receiver, deliver: Deliver) -> None:

@@ -34,7 +34,7 @@ def test_the_same_events_go_again_under_the_same_id_and_row(
         assert delivery.created_at == rows[delivery.pk]
     assert deliver() == 2
     ids = [received.headers["webhook-id"] for received in receiver.received]
-    assert ids[:2] == ids[2:]
+    assert sorted(ids[:2]) == sorted(ids[2:])
     assert Attempt.objects.count() == 4
 
 
