@@ -93,6 +93,15 @@ def test_a_process_may_finish_what_it_is_doing(tmp_path: Path) -> None:
     assert (tmp_path / "finished").read_text() == "done\n"
 
 
+def test_a_process_that_missed_the_signal_is_asked_again(tmp_path: Path) -> None:
+    procfile = tmp_path / "Procfile"
+    deaf = "trap 'trap \"echo heard > heard; exit\" TERM' TERM; touch ready; while :; do sleep 0.1; done"
+    procfile.write_text(f"deaf: cd {tmp_path}; {deaf}")
+    with Processes(["deaf"], {}, tmp_path / "log", procfile):
+        assert until((tmp_path / "ready").exists, seconds=10)
+    assert (tmp_path / "heard").exists()
+
+
 def test_the_processes_find_their_tools_and_get_their_environment(tmp_path: Path) -> None:
     procfile = tmp_path / "Procfile"
     procfile.write_text('tool: echo "$GREETING $(command -v python)"; exec sleep 600')

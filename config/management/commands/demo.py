@@ -129,6 +129,7 @@ def _environment(port: int, ws_port: int) -> dict[str, str]:
         "DEBUG": "1",
         "GRANIAN_HOST": "127.0.0.1",
         "GRANIAN_WORKERS_KILL_TIMEOUT": "5",  # one that is told to stop while it starts does not hear it
+        "WEB_CONCURRENCY": os.environ.get("WEB_CONCURRENCY", "1"),  # one visitor; each process costs a second of start
         "PORT": str(port),
         "WS_PORT": str(ws_port),
         "WEBHOOKS_ALLOWED_NETWORKS": ",".join(networks),
