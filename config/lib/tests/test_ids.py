@@ -1,6 +1,7 @@
 """Identifiers have the shapes that clients parse."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -11,17 +12,17 @@ DAY = datetime(2026, 3, 9, 23, 59, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("made", "shape"),
+    ("make", "shape"),
     [
-        (ids.new_id("wh"), r"wh_\d{13}_[0-9a-f]{16}"),
-        (ids.new_id("ak", 32), r"ak_\d{13}_[0-9a-f]{32}"),
-        (ids.trace_id(), r"TRACE-\d{13}-[0-9a-z]{7}"),
-        (ids.batch_id(DAY), r"BATCH-20260309-[A-Z0-9]{8}"),
-        (ids.model_order_ids(DAY, 1)[0], r"MO-20260309-[A-Z0-9]{12}"),
+        (lambda: ids.new_id("wh"), r"wh_\d{13}_[0-9a-f]{16}"),
+        (lambda: ids.new_id("ak", 32), r"ak_\d{13}_[0-9a-f]{32}"),
+        (ids.trace_id, r"TRACE-\d{13}-[0-9a-z]{7}"),
+        (lambda: ids.batch_id(DAY), r"BATCH-20260309-[A-Z0-9]{8}"),
+        (lambda: ids.model_order_ids(DAY, 1)[0], r"MO-20260309-[A-Z0-9]{12}"),
     ],
 )
-def test_shape(made: str, shape: str) -> None:
-    assert re.fullmatch(shape, made)
+def test_shape(make: Callable[[], str], shape: str) -> None:
+    assert re.fullmatch(shape, make())
 
 
 def test_many_identifiers_of_one_moment_are_all_different() -> None:
