@@ -80,7 +80,7 @@ def _ending(delivery: Delivery) -> str:
 
 def waterfall(request: HttpRequest, delivery: Delivery) -> Panel:
     attempts = list(delivery.attempt_log.order_by("at", "id")[:SHOWN])
-    longest = max((attempt.duration_ms for attempt in attempts), default=0) or 1
+    longest = max((_total(attempt) for attempt in attempts), default=0.0) or 1.0
     falls = [_fall(number, attempt, longest) for number, attempt in enumerate(attempts, 1)]
     context = {"falls": falls, "legend": [(name, tone) for (_, name), tone in zip(PHASES, PHASE_TONES, strict=True)]}
     return Panel(
@@ -91,7 +91,7 @@ def waterfall(request: HttpRequest, delivery: Delivery) -> Panel:
     )
 
 
-def _fall(number: int, attempt: Attempt, longest: int) -> Fall:
+def _fall(number: int, attempt: Attempt, longest: float) -> Fall:
     at = marks.link(marks.record_url(attempt, attempt.pk), marks.two(f"Attempt {number}", marks.when(attempt.at)))
     return Fall(
         at,
@@ -102,7 +102,11 @@ def _fall(number: int, attempt: Attempt, longest: int) -> Fall:
     )
 
 
-def _bars(attempt: Attempt, longest: int) -> Iterator[Bar]:
+def _total(attempt: Attempt) -> float:
+    return float((attempt.timings or {}).get("total") or attempt.duration_ms)
+
+
+def _bars(attempt: Attempt, longest: float) -> Iterator[Bar]:
     timings: dict[str, Any] = attempt.timings or {"total": attempt.duration_ms}
     start = 0.0
     for (key, name), tone in zip(PHASES, PHASE_TONES, strict=True):

@@ -10,8 +10,9 @@ from django.http import StreamingHttpResponse
 from config.lib import exact_json
 from config.lib.exact_json import as_utc
 
-# OWASP, CSV injection: characters that start a formula, and the white space that a spreadsheet passes over.
-_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "=", "+", "-", "@")
+# OWASP, CSV injection: characters that start a formula, also in their full-width forms, and the white space that a
+# spreadsheet passes over.
+_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class _Echo:
