@@ -143,16 +143,16 @@ def rotate_secret(
     now: datetime | None = None,
 ) -> Webhook:
     """A new secret, on the object returned; the old one signs, too, for `grace_hours`."""
-    moment = now or timezone.now()
+    moment, secret = now or timezone.now(), generate_secret()
     with transaction.atomic():
+        if webhook.integration_id:
+            # First: whoever changes an integration holds its row, too, before that of its webhook.
+            import_string(settings.WEBHOOKS_KEEP_MANAGED_SECRET)(integration_id=webhook.integration_id, secret=secret)
         row = Webhook.objects.select_for_update().get(pk=webhook.pk)
         row.previous_secret = row.secret if grace_hours else None
         row.previous_secret_until = moment + timedelta(hours=grace_hours) if grace_hours else None
-        row.secret, row.updated_at = generate_secret(), moment
+        row.secret, row.updated_at = secret, moment
         row.save(update_fields=["secret", "previous_secret", "previous_secret_until", "updated_at"])
-        if row.integration_id:
-            keep = import_string(settings.WEBHOOKS_KEEP_MANAGED_SECRET)
-            keep(integration_id=row.integration_id, secret=row.secret)
         after = {"graceHours": grace_hours}
         audit.record("webhook.secret_rotated", target=row, actor=actor, address=address, after=after)
     return row

@@ -15,5 +15,14 @@ class Migration(migrations.Migration):
         foreign_key("integration_uncounted_calls", "integration_id", "integrations"),
         # An integration's own webhook goes with it; `webhooks` does not know this app, so the constraint stands here.
         foreign_key("webhooks", "integration_id", "integrations"),
+        # Django 5.2 has no database default for arrays, and the seed schema's inserts do not name these columns.
+        migrations.RunSQL(
+            """
+            ALTER TABLE integrations ALTER COLUMN scopes SET DEFAULT '{}', ALTER COLUMN allowed_networks SET DEFAULT '{}'
+            """,
+            """
+            ALTER TABLE integrations ALTER COLUMN scopes DROP DEFAULT, ALTER COLUMN allowed_networks DROP DEFAULT
+            """,
+        ),
         drop_like_indexes("integrations", "integration_templates", "integration_usage_logs"),
     ]

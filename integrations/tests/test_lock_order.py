@@ -1,0 +1,54 @@
+"""An integration and its webhook are locked in one order, whoever begins: the integration first."""
+
+from threading import Thread
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+
+from integrations import services
+from integrations.models import Integration
+from integrations.tests.factories import a_user, an_integration
+from webhooks import services as webhook_services
+from webhooks.models import Webhook
+
+WAITS_FOR_A_LOCK = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()"""
+
+
+def with_url(owner: User) -> Integration:
+    integration = an_integration(owner)
+    changes = {"webhook_url": "https://93.184.215.14/hook"}
+    return services.update(integration=integration, actor=owner, changes=changes)
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(WAITS_FOR_A_LOCK)
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rotation_waits_for_the_integration_before_it_holds_the_webhook() -> None:
+    owner = a_user()
+    integration = with_url(owner)
+    webhook = Webhook.objects.get(integration_id=integration.pk)
+
+    def rotate() -> None:
+        try:
+            webhook_services.rotate_secret(webhook=webhook, actor=owner)
+        finally:
+            connection.close()
+
+    rotation = Thread(target=rotate)
+    with transaction.atomic():
+        Integration.objects.select_for_update().get(pk=integration.pk)
+        rotation.start()
+        while rotation.is_alive() and not somebody_waits():
+            pass
+        # What an update of the integration does next; it would wait for ever if the rotation held this.
+        Webhook.objects.select_for_update(nowait=True).get(pk=webhook.pk)
+    rotation.join()
+    row = Integration.objects.get()
+    assert row.webhook_secret == Webhook.objects.get().secret != integration.webhook_secret
