@@ -134,7 +134,14 @@ CELERY_WORKER_CONCURRENCY: int = env.int("WORKER_CONCURRENCY", default=3)
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_keepalive": True, "health_check_interval": 25, "socket_connect_timeout": 2}
+# Without ack emulation a message that was taken is gone: kombu's book of messages in hand makes a worker end when
+# Valkey is lost while it is busy (it would write there through a connection that is closed), and nobody needs it.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "ack_emulation": False,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    "socket_connect_timeout": 2,
+}
 CELERY_TASK_PUBLISH_RETRY = False  # a caller never waits for Valkey: the sweep will find what it was to be told
 CELERY_BEAT_SCHEDULER = "config.lib.scheduler:BeatingScheduler"
 CELERY_TIMEZONE = "UTC"
@@ -183,6 +190,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "webhooks.tasks.delete_old_events",
         "schedule": timedelta(hours=1),
         "options": {"expires": 3600, "queue": "webhooks"},
+    },
+    "delete old audit entries": {
+        "task": "config.lib.tasks.delete_old_audit_entries",
+        "schedule": timedelta(days=1),
+        "options": {"expires": 86_400},
     },
     "forget sessions": {
         "task": "config.lib.tasks.forget_sessions",
@@ -266,6 +278,7 @@ WEBHOOK_RETENTION_DAYS: int = env.int("WEBHOOK_RETENTION_DAYS", default=90)
 BULK_ORDERS_MAX: int = env.int("BULK_ORDERS_MAX", default=100)
 BULK_UPLOAD_MAX_ORDERS: int = env.int("BULK_UPLOAD_MAX_ORDERS", default=100_000)
 USAGE_RETENTION_DAYS: int = env.int("USAGE_RETENTION_DAYS", default=365)
+AUDIT_RETENTION_DAYS: int = env.int("AUDIT_RETENTION_DAYS", default=2555)  # seven years
 
 # --- Sessions, passwords, browsers ---------------------------------------------------------------------------
 
@@ -284,6 +297,7 @@ AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = False
 AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXY_COUNT or None
 AXES_CLIENT_IP_CALLABLE = "config.lib.requests.client_address"
+AXES_HANDLER = "config.lib.log_ins.AuditedHandler"
 AXES_LOCKOUT_CALLABLE = "config.lib.sessions.locked_out"
 LOGIN_REDIRECT_URL = "/admin/"
 SESSION_COOKIE_HTTPONLY = True

@@ -17,6 +17,7 @@ def delete_in_batches(
     older_than: datetime,
     *,
     unless: str = "",
+    flag: str = "",
     batch: int = BATCH,
     pause: float = PAUSE_SECONDS,
     enough: float = ENOUGH_SECONDS,
@@ -24,8 +25,9 @@ def delete_in_batches(
     """Delete rows whose `column` is before `older_than`, oldest first, and return how many.
 
     `column` should lead an index. `unless` is SQL of ours: rows of which it is true stay (the table's own name is in
-    scope). Each batch is a transaction of its own, so this must not be called inside one. Rows that somebody has
-    locked are left for the next run. Stops after `enough` seconds.
+    scope). `flag` names a setting that is "on" in each batch's transaction, for a trigger to see. Each batch is a
+    transaction of its own, so this must not be called inside one. Rows that somebody has locked are left for the next
+    run. Stops after `enough` seconds.
     """
     if connection.in_atomic_block:
         raise transaction.TransactionManagementError("One transaction around all batches would hold every lock")
@@ -33,15 +35,17 @@ def delete_in_batches(
     until = time.monotonic() + enough
     deleted = 0
     while True:
-        gone = _delete(statement, {"before": older_than, "batch": batch})
+        gone = _delete(statement, {"before": older_than, "batch": batch}, flag)
         deleted += gone
         if gone < batch or time.monotonic() >= until:
             return deleted
         time.sleep(pause)
 
 
-def _delete(statement: str, values: dict[str, datetime | int]) -> int:
-    with connection.cursor() as cursor:
+def _delete(statement: str, values: dict[str, datetime | int], flag: str) -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        if flag:
+            cursor.execute("SELECT set_config(%s, 'on', true)", [flag])
         cursor.execute(statement, values)
         rows: int = cursor.rowcount
         return rows

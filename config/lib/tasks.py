@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from config.lib import backup, figures
+from config.lib import audit, backup, figures
 from config.lib.retention import delete_in_batches
 
 LOG_INS_KEPT = timedelta(days=365)
@@ -23,6 +23,13 @@ def back_up() -> None:
     """A backup, where there is a place for it."""
     if settings.BACKUP_DIR:
         backup.back_up(now=timezone.now())
+
+
+@shared_task
+def delete_old_audit_entries() -> None:
+    """Retention of the audit log. The database lets nothing else delete there, and this only past a year."""
+    older_than = timezone.now() - timedelta(days=settings.AUDIT_RETENTION_DAYS)
+    delete_in_batches("audit_log", "at", older_than, flag=audit.RETENTION_FLAG)
 
 
 @shared_task
