@@ -17,36 +17,16 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 import webhooks.admin  # noqa: F401  # all records are registered before they are tied together
 from bulk_orders.models import Batch, Order
 from config.console import ties
-from config.lib import audit
 from config.lib.console import marks
+from config.lib.console.audited import Audited
 from config.lib.console.marks import Tone
 from config.lib.console.model_admin import ConsoleAdmin
 from config.lib.console.search import USER_NAME, Term
-from config.lib.requests import client_address
 from integrations.models import Integration
 from webhooks.models import Event, Webhook
 
 for model in (User, Group, ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
     admin.site.unregister(model)
-
-
-class Audited:
-    """Changes made with a form leave an entry that names the fields, not what was in them."""
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)  # type: ignore[misc]
-        verb = "changed" if change else "created"
-        audit.record(
-            f"{obj._meta.model_name}.{verb}",
-            target=obj,
-            actor=request.user,
-            address=client_address(request),
-            after={"fields": form.changed_data},
-        )
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        audit.record(f"{obj._meta.model_name}.deleted", target=obj, actor=request.user, address=client_address(request))
-        super().delete_model(request, obj)  # type: ignore[misc]
 
 
 @admin.register(User)

@@ -21,6 +21,7 @@ from config.lib.figures import Figure
 DAYS = 31
 REFRESH_SECONDS = 15
 SUBJECTS = ("order", "delivery", "attempt", "attempt_ms", "call", "call_ms")
+BY_DAY = ("order", "delivery")
 ORDERS, BATCHES = "bulk_orders_order", "bulk_orders_batch"
 DELIVERIES, ATTEMPTS, WEBHOOKS = "webhooks_delivery", "webhooks_attempt", "webhooks_webhook"
 CALLS = "integrations_usagelog"
@@ -74,11 +75,12 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 def read(now: datetime) -> Today:
     start = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     today = figures.by_hour(SUBJECTS, since=start)
-    days: dict[str, dict[datetime, tuple[int, int]]] = {subject: {} for subject in SUBJECTS}
-    for figure in figures.by_day(SUBJECTS, since=start - timedelta(days=DAYS - 1), until=start):
+    days: dict[str, dict[datetime, tuple[int, int]]] = {subject: {} for subject in BY_DAY}
+    for figure in figures.by_day(BY_DAY, since=start - timedelta(days=DAYS - 1), until=start):
         days[figure.key][figure.hour] = figure.number, figure.bad
-    for subject, found in today.items():
-        days[subject][start] = sum(f.number for f in found), sum(f.bad for f in found)
+    for subject in BY_DAY:
+        found = today[subject]
+        days[subject][start] = sum(figure.number for figure in found), sum(figure.bad for figure in found)
     return Today(now, start, today, days)
 
 

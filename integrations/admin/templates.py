@@ -5,12 +5,13 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from config.lib.console import marks
+from config.lib.console.audited import Audited
 from config.lib.console.marks import Tone
 from integrations.models import Template
 
 
 @admin.register(Template)
-class TemplateAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is untyped
+class TemplateAdmin(Audited, ModelAdmin):  # type: ignore[misc]  # unfold is untyped
     list_display = ("name", "type", "state", "scope_words", "event_words")
     list_filter = ("type", "active")
     search_fields = ("name",)

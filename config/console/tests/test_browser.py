@@ -98,6 +98,11 @@ def test_every_page_fits_and_is_silent(
     assert page.evaluate("document.documentElement.className").strip() == ("dark" if theme == "dark" else "")
 
 
+def test_the_documents_of_the_api_show_without_scripts_of_their_own(page: Page) -> None:
+    page.goto("/api/docs")
+    expect(page.get_by_text("/api/webhooks", exact=True).first).to_be_visible(timeout=20_000)
+
+
 def test_tiles_are_reached_by_keyboard_and_lead_to_their_lists(world: World, page: Page) -> None:
     tile = page.get_by_role("link", name="Waiting for approval")
     tile.focus()

@@ -30,6 +30,7 @@ class OptionFilter(admin.SimpleListFilter):
         if condition is None:
             return queryset
         if self.bounded:
-            newest = queryset.order_by("-pk").values("pk")[:NEWEST]
-            queryset = queryset.model._default_manager.filter(pk__in=newest)
+            # A range of keys, and not a sub-select, which a planner may answer by reading the whole table.
+            oldest = list(queryset.order_by("-pk").values_list("pk", flat=True)[NEWEST - 1 : NEWEST])
+            queryset = queryset.filter(pk__gte=oldest[0]) if oldest else queryset
         return queryset.filter(condition)

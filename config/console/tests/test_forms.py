@@ -1,0 +1,66 @@
+"""Rows that are changed with a form: users, roles, schedules, templates. Each change leaves its entry."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import reverse
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from config.lib.audit import AuditEntry
+from integrations.models import Template
+
+Sessions = Callable[[User], Client]
+
+
+@pytest.fixture
+def schedule(db: None) -> PeriodicTask:
+    interval = IntervalSchedule.objects.create(every=5, period="minutes")
+    return PeriodicTask.objects.create(name="sweep", task="webhooks.tasks.sweep", interval=interval)
+
+
+@pytest.fixture
+def template(db: None) -> Template:
+    return Template.objects.create(id="nse", type="custom", name="NSE", config_schema={"type": "object"})
+
+
+def test_forms_open(admin: User, schedule: PeriodicTask, template: Template, session: Sessions) -> None:
+    group = Group.objects.create(name="Interns")
+    client = session(admin)
+    for name, pk in (
+        ("auth_user", admin.pk),
+        ("auth_group", group.pk),
+        ("django_celery_beat_periodictask", schedule.pk),
+        ("django_celery_beat_intervalschedule", schedule.interval_id),
+        ("integrations_template", template.pk),
+    ):
+        assert client.get(reverse(f"admin:{name}_change", args=[pk])).status_code == 200, name
+    for name in ("auth_user", "django_celery_beat_periodictask", "integrations_template"):
+        assert client.get(reverse(f"admin:{name}_add")).status_code == 200, name
+
+
+def test_operations_change_a_template_and_that_is_written_down(
+    operations: User, template: Template, session: Sessions
+) -> None:
+    answers = {"id": "nse", "type": "custom", "name": "NSE India", "config_schema": '{"type": "object"}'}
+    url = reverse("admin:integrations_template_change", args=[template.pk])
+    assert session(operations).post(url, answers).status_code == 302
+    template.refresh_from_db()
+    assert (template.name, template.active) == ("NSE India", False)
+    entry = AuditEntry.objects.get(action="template.changed")
+    assert (entry.actor, entry.target_id) == ("operations", "nse")
+    assert "name" in entry.after["fields"]
+
+
+def test_a_template_is_read_only_for_support(support: User, template: Template, session: Sessions) -> None:
+    url = reverse("admin:integrations_template_change", args=[template.pk])
+    assert session(support).get(url).status_code == 200
+    assert session(support).post(url, {"name": "mine"}).status_code == 403
+
+
+def test_users_are_deactivated_and_never_deleted(admin: User, partner: User, session: Sessions) -> None:
+    client = session(admin)
+    url = reverse("admin:auth_user_delete", args=[partner.pk])
+    assert client.post(url, {"post": "yes"}).status_code == 403
+    assert User.objects.filter(pk=partner.pk).exists()
