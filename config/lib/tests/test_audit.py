@@ -50,8 +50,10 @@ def test_names_who_did_what_to_what(db: None) -> None:
         "SET LOCAL gateway.audit_retention = 'on'; DELETE FROM audit_log",
         "SET LOCAL gateway.audit_retention = 'on'; UPDATE audit_log SET actor = 'nobody'",
         "ALTER TABLE audit_log ENABLE TRIGGER audit_log_no_truncate; TRUNCATE audit_log",
-        "ALTER TABLE audit_log ENABLE TRIGGER audit_log_no_truncate;"
-        " SET LOCAL gateway.audit_retention = 'on'; TRUNCATE audit_log",
+        (
+            "ALTER TABLE audit_log ENABLE TRIGGER audit_log_no_truncate;"
+            " SET LOCAL gateway.audit_retention = 'on'; TRUNCATE audit_log"
+        ),
     ],
 )
 def test_the_database_refuses_to_change_or_lose_an_entry(db: None, statement: str) -> None:
