@@ -11,10 +11,11 @@ from integrations.models import Integration
 @dataclass(frozen=True, slots=True)
 class Caller:
     """What the gate found out. `refusal` is what the view will answer instead of its work; `pair` names the key that
-    passed and its address to the lockout."""
+    passed and its address to the lockout; `with_former_key`: it is the pair that was replaced, in its grace."""
 
     integration: Integration | None = None
     pair: str | None = None
+    with_former_key: bool = False
     user_id: int | None = None
     refusal: Exception | None = None
 

@@ -14,11 +14,13 @@ from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
+from config.lib import audit
 from config.lib.errors import ApiError, as_json
 from config.lib.requests import client_address
 from integrations import bodies, lockout, throttles, usage
 from integrations.authentication import Refused, authenticate, authenticate_again, claim_in
 from integrations.caller import Caller, set_caller
+from integrations.lockout import LockedOut
 from integrations.models import Integration
 from integrations.throttles import Admission
 
@@ -67,7 +69,8 @@ def identify(request: HttpRequest, judge: Authenticate = authenticate) -> Caller
             return Caller(user_id=request.user.pk)
         address = client_address(request)
         integration = judge(claim, address=address, now=timezone.now())
-        return Caller(integration=integration, pair=lockout.pair_of(claim.key, address))
+        is_former = claim.key != integration.api_key
+        return Caller(integration, lockout.pair_of(claim.key, address), with_former_key=is_former)
     except (ApiError, OperationalError) as error:
         return Caller(refusal=error)
 
@@ -76,6 +79,8 @@ def _note(
     request: HttpRequest, response: HttpResponseBase, caller: Caller, admission: Admission, started: float
 ) -> None:
     refusal = admission.refusal or caller.refusal
+    if isinstance(caller.refusal, Refused | LockedOut):
+        _after_reply(response, partial(_record_refusal, caller.refusal, client_address(request)))
     integration = caller.refusal.integration if isinstance(caller.refusal, Refused) else caller.integration
     if integration is None:
         return
@@ -88,10 +93,19 @@ def _note(
         error=_error_in(response) if refusal is None else getattr(refusal, "reason", str(refusal)),
     )
     if refusal is None:
-        _log(call, counts=True)
+        _log(call, counts=True, former_key_from=client_address(request) if caller.with_former_key else None)
     else:
         # Only after the reply: a key that is known must not take longer to refuse than one that is not.
         _after_reply(response, lambda: _log(call, counts=False))
+
+
+def _record_refusal(refusal: Refused | LockedOut, address: str) -> None:
+    """For the auditors; the owner reads it in the usage log. An unknown key is not kept: it may be a secret."""
+    integration = refusal.integration if isinstance(refusal, Refused) else None
+    target = ("integration", integration.pk) if integration else ("address", address)
+    reason = refusal.reason if isinstance(refusal, Refused) else refusal.message
+    action = "key.refused" if isinstance(refusal, Refused) else "key.locked_out"
+    audit.record_refusal(action, target=target, address=address, reason=reason)
 
 
 def _error_in(response: HttpResponseBase) -> str | None:
@@ -101,9 +115,11 @@ def _error_in(response: HttpResponseBase) -> str | None:
     return str(told) if response.status_code >= 400 else None
 
 
-def _log(call: usage.Call, *, counts: bool) -> None:
+def _log(call: usage.Call, *, counts: bool, former_key_from: str | None = None) -> None:
     try:
         usage.log(call, counts=counts)
+        if former_key_from:
+            usage.note_former_key(call.integration_id, address=former_key_from)
     except DatabaseError as error:
         # The work is done and the client must hear of it; the line below is the record that remains.
         logger.exception("usage_log_unwritten %s", call, exc_info=error)

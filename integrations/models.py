@@ -130,6 +130,9 @@ class Integration(models.Model):
     previous_api_key = models.TextField(null=True, blank=True)
     previous_api_secret = EncryptedTextField(null=True, blank=True)
     previous_valid_until = models.DateTimeField(null=True, blank=True)
+    # Who still has to change: when and from where the old pair was used last, to the minute.
+    previous_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    previous_used_from = models.TextField(null=True, blank=True, editable=False)
 
     objects = IntegrationQuerySet.as_manager()
 

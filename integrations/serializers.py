@@ -113,6 +113,8 @@ class DetailSerializer(IntegrationSerializer):
     require_signature = serializers.BooleanField()
     suspended_reason = serializers.CharField(allow_null=True)
     previous_valid_until = serializers.DateTimeField(allow_null=True)
+    previous_used_at = serializers.DateTimeField(allow_null=True)
+    previous_used_from = serializers.CharField(allow_null=True)
 
     def get_webhook_id(self, integration: Integration) -> str | None:
         return managed.managed_id(integration.pk)

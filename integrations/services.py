@@ -25,6 +25,7 @@ from webhooks.signing import generate_secret
 MAX_PER_USER = 100
 MAX_GRACE_HOURS = 168
 CREDENTIALS: Final = ("api_key", "api_secret", "previous_api_key", "previous_api_secret", "previous_valid_until")
+_FORMER_USE: Final = {"previous_used_at": None, "previous_used_from": None}
 # Fields of the wire that nobody but staff may change, and that only in the console.
 STAFF_FIELDS: Final = frozenset({"scopes", "actsFor", "rateLimits"})
 
@@ -66,7 +67,7 @@ def create(
         _check_number(user)
         integration.save(force_insert=True)
         _keep_webhook(integration)
-        audit.record("integration.created", target=integration, actor=user, address=address, after={"type": kind})
+        audit.record("integration.created", target=integration, actor=user, address=address, after=_facts(integration))
     return integration
 
 
@@ -103,10 +104,12 @@ def regenerate(
         row = _locked(integration)
         old = (row.api_key, row.api_secret, now + timedelta(hours=grace_hours)) if grace_hours else (None, None, None)
         row.previous_api_key, row.previous_api_secret, row.previous_valid_until = old
+        row.previous_used_at = row.previous_used_from = None
+        before = {"apiKey": row.api_key}
         row.api_key, row.api_secret, row.updated_at = new_api_key(), new_api_secret(), now
-        row.save(update_fields=[*CREDENTIALS, "updated_at"])
-        after = {"graceHours": grace_hours}
-        audit.record("integration.regenerated", target=row, actor=actor, address=address, after=after)
+        row.save(update_fields=[*CREDENTIALS, *_FORMER_USE, "updated_at"])
+        after = {"apiKey": row.api_key, "graceHours": grace_hours}
+        audit.record("integration.regenerated", target=row, actor=actor, address=address, before=before, after=after)
     return row
 
 
@@ -153,7 +156,7 @@ def grant(
 def forget_replaced(*, now: datetime) -> int:
     """Erase the old key pairs whose grace is over; returns how many."""
     over = Integration.objects.filter(previous_valid_until__lte=now)
-    return over.update(previous_api_key=None, previous_api_secret=None, previous_valid_until=None)
+    return over.update(previous_api_key=None, previous_api_secret=None, previous_valid_until=None, **_FORMER_USE)
 
 
 def check_webhook_url(url: str | None) -> None:
@@ -242,8 +245,10 @@ def _keep_webhook(integration: Integration) -> None:
 
 
 def _facts(integration: Integration) -> dict[str, Any]:
-    """What the audit log keeps of an integration: no secret, no config."""
+    """What the audit log keeps of an integration: no secret, and its config with the secrets masked."""
+    template = integration.template
     return {
+        "type": integration.type,
         "name": integration.name,
         "status": integration.status,
         "webhookUrl": integration.webhook_url,
@@ -255,4 +260,5 @@ def _facts(integration: Integration) -> dict[str, Any]:
         "expiresAt": integration.expires_at,
         "requireSignature": integration.require_signature,
         "suspendedReason": integration.suspended_reason,
+        "config": configuration.masked(integration.config or {}, template.config_schema if template else None),
     }

@@ -28,6 +28,14 @@ UPDATE integrations
 SET usage_count = LEAST(usage_count::bigint + calls, 2147483647), last_used_at = GREATEST(last_used_at, last)
 FROM totals WHERE id = integration_id"""
 
+# At most once a minute, and never waiting: a partner in transition is busy, too.
+_FORMER_KEY = """
+UPDATE integrations SET previous_used_at = now(), previous_used_from = %s
+WHERE id = (
+  SELECT id FROM integrations
+  WHERE id = %s AND previous_api_key IS NOT NULL AND coalesce(previous_used_at < now() - interval '1 minute', true)
+  FOR NO KEY UPDATE SKIP LOCKED)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -55,6 +63,12 @@ def log(call: Call, *, counts: bool) -> None:
     )
     with connection.cursor() as cursor:
         cursor.execute(_LOG, values)
+
+
+def note_former_key(integration_id: str, *, address: str) -> None:
+    """The pair that a regeneration has replaced was used, in its grace."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORMER_KEY, [address, integration_id])
 
 
 def roll_up() -> int:

@@ -4,8 +4,10 @@ from datetime import datetime
 from functools import partial
 
 from celery import current_app
+from django.contrib.auth.models import User
 from django.db import transaction
 
+from config.lib import audit
 from config.lib.exact_json import as_utc
 from webhooks import outbox, queue
 from webhooks.events import EventName
@@ -14,14 +16,18 @@ from webhooks.models import Webhook
 TELL_OWNER = "webhooks.tasks.tell_owner"
 
 
-def disable(*, webhook_id: str, reason: str, now: datetime) -> None:
-    """Stop an endpoint for a reason of ours. What waits for it is held; its owner's other endpoints hear of it."""
+def disable(
+    *, webhook_id: str, reason: str, now: datetime, actor: User | None = None, address: str | None = None
+) -> None:
+    """Stop an endpoint for a reason of ours (`actor` None: the engine's). What waits for it is held; its owner's other
+    endpoints hear of it."""
     webhook = Webhook.objects.select_for_update().get(pk=webhook_id)
     if not webhook.active:
         return
     webhook.active, webhook.disabled_at, webhook.disabled_reason, webhook.updated_at = False, now, reason, now
     webhook.save(update_fields=["active", "disabled_at", "disabled_reason", "updated_at"])
     queue.hold(webhook_id)
+    audit.record("webhook.disabled", target=webhook, actor=actor, address=address, reason=reason)
     data = {"webhookId": webhook_id, "url": webhook.url, "reason": reason, "disabledAt": as_utc(now)}
     outbox.publish(user_id=webhook.user_id, name=EventName.WEBHOOK_DISABLED, data=data, now=now)
     transaction.on_commit(partial(current_app.send_task, TELL_OWNER, [webhook_id]), robust=True)

@@ -91,7 +91,11 @@ def rights(request: HttpRequest, integration: Integration) -> Panel:
 def credentials(request: HttpRequest, integration: Integration) -> Panel:
     now = timezone.now()
     until = integration.previous_valid_until
-    former = f"the pair before works until {until:%d %b %H:%M} UTC" if until and until > now else ""
+    former = (
+        f"the pair before works until {until:%d %b %H:%M} UTC, {_former_use(integration)}"
+        if until and until > now
+        else ""
+    )
     networks = marks.words(integration.allowed_networks) if integration.allowed_networks else "any address"
     return facts(
         "Credentials",
@@ -102,6 +106,11 @@ def credentials(request: HttpRequest, integration: Integration) -> Panel:
         Fact("Expires", marks.when(integration.expires_at) if integration.expires_at else "never"),
         Fact("Integration id", marks.code(integration.pk)),
     )
+
+
+def _former_use(integration: Integration) -> str:
+    at = integration.previous_used_at
+    return f"last used {at:%d %b %H:%M} UTC from {integration.previous_used_from}" if at else "not used since"
 
 
 def told_at(request: HttpRequest, integration: Integration) -> Panel:

@@ -164,6 +164,8 @@ class Migration(migrations.Migration):
                 ("previous_api_key", models.TextField(blank=True, null=True)),
                 ("previous_api_secret", config.lib.encryption.EncryptedTextField(blank=True, null=True)),
                 ("previous_valid_until", models.DateTimeField(blank=True, null=True)),
+                ("previous_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("previous_used_from", models.TextField(blank=True, editable=False, null=True)),
                 (
                     "user",
                     models.ForeignKey(

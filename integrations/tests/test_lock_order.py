@@ -12,9 +12,7 @@ from integrations.tests.factories import a_user, an_integration
 from webhooks import services as webhook_services
 from webhooks.models import Webhook
 
-WAITS_FOR_A_LOCK = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()"""
+WAITS_FOR_A_LOCK = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
 
 
 def with_url(owner: User) -> Integration:

@@ -99,3 +99,22 @@ def test_leaves_an_audit_entry_without_the_secret(as_owner: Client, owner: User)
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.actor_id) == ("integration.regenerated", owner.pk)
     assert body["apiSecret"] not in str(vars(entry))
+
+
+def test_the_owner_sees_when_and_from_where_the_old_pair_was_used_last(as_owner: Client, owner: User) -> None:
+    integration = an_integration(owner)
+    old = key_of(integration)
+    new = regenerate(as_owner, integration, {"graceHours": 2}).json()
+    shown = as_owner.get(f"/api/integrations/{integration.pk}").json()
+    assert (shown["previousUsedAt"], shown["previousUsedFrom"]) == (None, None)
+    assert calls(new) == 200
+    assert Integration.objects.get().previous_used_at is None
+    assert old.get(ME, REMOTE_ADDR="203.0.113.9").status_code == 200
+    shown = as_owner.get(f"/api/integrations/{integration.pk}").json()
+    assert shown["previousUsedFrom"] == "203.0.113.9"
+    first = Integration.objects.get().previous_used_at
+    assert old.get(ME, REMOTE_ADDR="203.0.113.10").status_code == 200
+    assert Integration.objects.get().previous_used_at == first  # once a minute
+    regenerate(as_owner, integration)
+    row = Integration.objects.get()
+    assert (row.previous_used_at, row.previous_used_from) == (None, None)

@@ -80,7 +80,13 @@ def _enable(doing: Doing) -> str:
 
 
 def _disable(doing: Doing) -> str:
-    disable(webhook_id=doing.target.pk, reason=doing.answers["reason"], now=timezone.now())
+    disable(
+        webhook_id=doing.target.pk,
+        reason=doing.answers["reason"],
+        now=timezone.now(),
+        actor=doing.actor,
+        address=doing.address,
+    )
     return "The endpoint gets nothing any more, what waits for it is held, and its owner is told"
 
 
@@ -209,7 +215,6 @@ WEBHOOK_DEEDS = (
         _disable,
         form_class=Reason,
         is_dangerous=True,
-        audited="webhook.disabled",
         applies=lambda webhook, _: _is_free(webhook, _) and webhook.active,
     ),
 )
