@@ -1,0 +1,252 @@
+"""What the documents tell a newcomer to type works: every block is run against the gateway as `make run` starts it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from config.demo.addresses import free_ports
+from config.lib.devservices.processes import until
+from config.lib.environment import CHECKOUT
+from config.tests.documents import Reader, blocks_of, missing_tools
+from webhooks.signing import generate_secret, signature_headers
+
+PAGES = sorted(str(page.relative_to(CHECKOUT)) for page in [CHECKOUT / "README.md", *CHECKOUT.glob("docs/*.md")])
+PLAYED = ("README.md", "docs/partner-guide.md", "docs/live-updates.md", "docs/configuration.md")
+# A block with one of these in it is not run, and why.
+LEFT_OUT = {
+    "make run     #": "starts the whole system: this test does so itself, by the same command",
+    "granian --interface": "a deployment's processes; the Procfile has them with all their options, and runs here",
+    "MeInTwo": "lines for a maintainer to add; config/tests/urls_with_v2.py has them, and test_versions.py runs it",
+    'namespace="v2"': "as above",
+    "API_RETIREMENTS = {": "as above",
+}
+# These go on in another terminal; the word that they are ready with.
+RUNNING_ON = {"receiver.py": "listening", "receiver.mjs": "listening"}
+# Left out where there is no node; the test of the JavaScript alone is then skipped, and says so.
+JAVASCRIPT = {"node receiver.mjs": "needs node", "127.0.0.1:9001/hooks": "nobody listens there then"}
+DATA = {"json", "text", "http", "mermaid", "nginx", ""}
+
+SECRET, BODY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"text": "\xc3\xbc"}'
+STANDARD = ("webhook-id", "webhook-timestamp", "webhook-signature")
+ASK_NODE = """
+import { readFileSync } from "node:fs";
+import { verify } from "./receiver.mjs";
+const passes = ([secret, headers, body]) => {
+  try { verify(secret, headers, Buffer.from(body)); return true; } catch { return false; }
+};
+console.log(JSON.stringify(JSON.parse(readFileSync(0)).map(passes)));
+process.exit(0);
+"""
+
+
+class Gateway:
+    """The demo, in a database of its own, and what it has said."""
+
+    def __init__(self, base_url: str, said: str) -> None:
+        self.base_url, self.said = base_url, said
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        sockets = re.search(r"ws://[^/]+", self.said)
+        assert sockets
+        return {"http://127.0.0.1:8000": self.base_url, "wss://gateway.example": sockets[0]}
+
+
+@pytest.fixture(scope="module")
+def database_url() -> Iterator[str]:
+    """An empty database beside the tests' own: the processes of the demo see what is committed, and commit."""
+    name = f"documents_{os.getpid()}"
+    with psycopg.connect(settings.DATABASE_URL, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        yield urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def gateway(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    bare = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": database_url,
+        "REDIS_URL": urlunsplit(urlsplit(settings.REDIS_URL)._replace(path="/9")),
+        "DEVSERVICES_DIR": str(tmp_path_factory.mktemp("gateway")),
+        "PORT": str(free_ports(18_100, 3)[0]),
+    }
+    command = [sys.executable, str(CHECKOUT / "manage.py"), "demo", "--orders", "1"]
+    demo = subprocess.Popen(command, env=bare, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert demo.stdout is not None
+    said = ""
+    for line in demo.stdout:
+        said += line
+        if "Ctrl-C" in line:
+            break
+    try:
+        assert demo.poll() is None, said
+        yield Gateway(f"http://127.0.0.1:{bare['PORT']}", said)
+    finally:
+        demo.send_signal(signal.SIGTERM)
+        demo.communicate()
+
+
+def need(*names: str) -> None:
+    if missing := missing_tools(*names):
+        pytest.skip(f"The document uses what is not here: {', '.join(missing)}")
+
+
+def receivers() -> dict[str, str]:
+    """The ports of the guide's receivers, as they are named in addresses and in programs, and free ones instead."""
+    python, node = free_ports(19_000, 2)
+    return {
+        "127.0.0.1:9000": f"127.0.0.1:{python}",
+        "127.0.0.1:9001": f"127.0.0.1:{node}",
+        '("127.0.0.1", 9000)': f'("127.0.0.1", {python})',
+        ".listen(9001": f".listen({node}",
+    }
+
+
+class Said:
+    """What the blocks of a document printed."""
+
+    def __init__(self, reader: Reader, document: str, left_out: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.blocks = list(reader.follow(document, {**LEFT_OUT, **left_out}, RUNNING_ON))
+
+    def place(self, text: str) -> str:
+        (place,) = [block.place for block, _ in self.blocks if text in block.text]
+        return place
+
+    def to(self, text: str) -> str:
+        """The output of the one block that has this in it."""
+        (output,) = [output for block, output in self.blocks if text in block.text]
+        return output
+
+    def replies(self, text: str) -> list[Any]:
+        return [json.loads(line) for line in self.to(text).splitlines() if line.strip()]
+
+    def refusals(self) -> list[str]:
+        return [block.place for block, output in self.blocks if '"success":false,"message"' in output]
+
+
+def test_the_readme_can_be_followed(gateway: Gateway, tmp_path: Path) -> None:
+    need("bash", "curl")
+    with Reader(tmp_path, gateway.addresses | receivers(), shown=gateway.said) as reader:
+        said = Said(reader, "README.md")
+    assert said.refusals() == []
+    assert said.replies("/integrations/me")[0]["name"] == "Demo order desk"
+    (webhook,) = said.replies("127.0.0.1:9000/hooks")
+    (submitted,) = said.replies('"orders": [')
+    assert submitted["summary"]["errors"][0]["index"] == 1
+    batch, results = said.replies("?wait=20")
+    assert (batch["batchId"], batch["total"]) == (submitted["batchId"], 2)
+    assert [row["clientRef"] for row in results] in (["a-1", "a-2"], [])
+    (deliveries,) = said.replies("/deliveries?limit=5")
+    assert {delivery["webhookId"] for delivery in deliveries} <= {webhook["id"]}
+
+
+def test_the_partner_guide_can_be_followed(gateway: Gateway, tmp_path: Path) -> None:
+    need("bash", "curl", "openssl", "awk", "od")
+    shutil.copy(CHECKOUT / "webhooks/signing.py", tmp_path / "gateway_signing.py")
+    with Reader(tmp_path, gateway.addresses | receivers()) as reader:
+        said = Said(reader, "docs/partner-guide.md", {} if shutil.which("node") else JAVASCRIPT)
+        heard = {program: Path(said.to(program)) for program in RUNNING_ON if program in str(said.blocks)}
+        texts = heard.values()
+        assert until(lambda: all("new: webhook.test" in text.read_text() for text in texts), seconds=20)
+        last = [*heard.values()][-1]  # the one whose address the webhook has had since
+        assert until(lambda: "new: bulk_order.completed" in last.read_text(), seconds=20), last.read_text()
+        python = heard["receiver.py"].read_text()
+    assert said.refusals() == [said.place("BATCH-20260101")]
+    assert "new: order.created evt_by_hand" in python
+    assert "refused: No signature matches" in python
+    assert "again: webhook.test" in last.read_text()
+    assert said.to("python3 signed.py").splitlines() == ["200", "Orders array is required and cannot be empty"]
+    assert said.to("sign()") == "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert [line.split()[0] for line in said.to("python3 client.py").splitlines()] == ["py-0", "py-1", "py-2"]
+    counted, queued = said.replies("dryRun")[-2:]
+    assert counted == queued
+    assert queued["count"] >= 5
+
+
+def test_the_javascript_of_the_guide_verifies_what_it_should(tmp_path: Path) -> None:
+    need("node")
+    (program,) = [block.text for block in blocks_of("docs/partner-guide.md") if block.file_name == "receiver.mjs"]
+    (tmp_path / "receiver.mjs").write_text(program.replace(".listen(9001", ".listen(0"))
+    now, custom = int(time.time()), "sixteen letters! ü"
+    good = signature_headers([SECRET], "evt_1", now, BODY)
+    cases = [
+        (True, SECRET, good, BODY),
+        (True, SECRET, signature_headers([generate_secret(), SECRET], "evt_1", now, BODY), BODY),
+        (True, custom, signature_headers([custom], "evt_1", now, BODY), BODY),
+        (True, SECRET, signature_headers([SECRET], "evt_1", now - 240, BODY), BODY),
+        (False, SECRET, signature_headers([SECRET], "evt_1", now - 310, BODY), BODY),
+        (False, generate_secret(), good, BODY),
+        (False, SECRET, good, BODY + b" "),
+        *((False, SECRET, good | {name: text}, BODY) for name in STANDARD for text in ("", "v1,", "1", "v1a,x é")),
+        *((False, SECRET, {name: good[name] for name in set(good) - {missing}}, BODY) for missing in STANDARD),
+    ]
+    asked = [[secret, headers, body.decode()] for _, secret, headers, body in cases]
+    ran = subprocess.run(
+        ["node", "--input-type=module", "-e", ASK_NODE],
+        cwd=tmp_path, env={"PATH": os.environ["PATH"]}, input=json.dumps(asked),
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert json.loads(ran.stdout.splitlines()[-1]) == [expected for expected, *_ in cases]
+
+
+def test_the_verifier_is_one_file_without_django(tmp_path: Path) -> None:
+    """`-I` and an empty folder: what it imports comes with Python."""
+    shutil.copy(CHECKOUT / "webhooks/signing.py", tmp_path / "gateway_signing.py")
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import gateway_signing; print('django' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
+
+
+@pytest.mark.parametrize("document", ["docs/live-updates.md", "docs/configuration.md"])
+def test_a_short_document_can_be_followed(gateway: Gateway, tmp_path: Path, document: str) -> None:
+    with Reader(tmp_path, gateway.addresses, shown=gateway.said) as reader:
+        said = Said(reader, document)
+    assert said.blocks
+    assert all(output.strip() and "Traceback" not in output for _, output in said.blocks)
+
+
+@pytest.mark.parametrize("document", PAGES)
+def test_no_block_of_a_document_goes_untried(document: str) -> None:
+    for block in blocks_of(document):
+        if block.language == "json":
+            json.loads(block.text)
+        elif block.language not in DATA:
+            assert document in PLAYED or any(start in block.text for start in LEFT_OUT), block.place
+            assert block.language == "bash" or block.file_name or any(start in block.text for start in LEFT_OUT)
+
+
+def test_nothing_is_left_out_that_is_not_there() -> None:
+    everything = "".join(block.text for page in PAGES for block in blocks_of(page))
+    assert [start for start in LEFT_OUT if start not in everything] == []
+
+
+@pytest.mark.parametrize("document", PAGES)
+def test_every_link_leads_somewhere(document: str) -> None:
+    page = CHECKOUT / document
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)", page.read_text()):
+        place = (page.parent / target).resolve() if target else page
+        assert place.exists(), target
+        if anchor:
+            assert anchor in anchors_of(place), target + anchor
+
+
+def anchors_of(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {"#" + re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
