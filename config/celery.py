@@ -6,6 +6,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import heartbeat_sent, setup_logging, worker_ready
 from django.conf import settings
+from kombu.transport.redis import Channel
 
 from config.lib import devservices, health
 from config.lib.metrics import door
@@ -13,6 +14,9 @@ from config.lib.observation import observe_tasks
 
 devservices.ensure()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# Nor are messages put back when the connection is lost: see CELERY_BROKER_TRANSPORT_OPTIONS.
+Channel.do_restore = False
 
 app = Celery("gateway")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -114,7 +114,9 @@ def database(url: str) -> dict[str, Any]:
     parsed["HOST"] = folder or parsed["HOST"]
     parsed["CONN_MAX_AGE"] = 0 if pool_size else 60
     parsed["CONN_HEALTH_CHECKS"] = True
-    parsed.setdefault("OPTIONS", {})["application_name"] = "gateway"
+    # Whoever is frozen, or vanishes with its machine, inside a transaction holds its locks no longer than a lease.
+    parsed.setdefault("OPTIONS", {})["options"] = "-c idle_in_transaction_session_timeout=20s"
+    parsed["OPTIONS"]["application_name"] = "gateway"
     if pool_size:
         parsed["OPTIONS"]["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
     return parsed

@@ -1,6 +1,6 @@
 """What Celery runs. The rows are the work: a task lost, doubled or late changes nothing but the moment."""
 
-import multiprocessing
+import mmap
 import time
 from datetime import timedelta
 from functools import cache
@@ -23,13 +23,14 @@ UNDER_WAY = """EXISTS (SELECT FROM webhook_deliveries d
                       WHERE d.event_id = webhook_events.id AND d.next_retry_at IS NOT NULL)"""
 DEEP_BACKLOG = 2000  # due deliveries: more than one process has in flight, several times over
 
-# Made before the pool forks: the worker's main process tells an engine in a child to finish and go.
-_stopping = multiprocessing.get_context("fork").Event()
+# One byte shared with the pool, which forks later: the worker's main process tells an engine in a child to finish and
+# go. No lock guards it, for a child that is killed while it holds one would stop all others.
+_stopping = mmap.mmap(-1, 1)
 
 
 @worker_shutting_down.connect
 def _stop(**_: object) -> None:
-    _stopping.set()
+    _stopping[0] = 1
 
 
 @cache
@@ -43,7 +44,7 @@ def deliver_due() -> None:
     nudge.message_taken()
     until = time.monotonic() + SHIFT_SECONDS
     with nudge.Doorbell() as bell:
-        engine().run_shift(bell, leave=lambda idle: _stopping.is_set() or nudge.may_leave(idle, until))
+        engine().run_shift(bell, leave=lambda idle: bool(_stopping[0]) or nudge.may_leave(idle, until))
     # Nobody counts on our listening any more: what was committed since our last look is for the next engine.
     if queue.count_due(timezone.now(), most=1):
         nudge.ring()
