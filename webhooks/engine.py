@@ -4,13 +4,14 @@ Losing this process at any moment loses nothing: a delivery whose result was not
 lease ends, and is sent again under the same `webhook-id`.
 """
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from math import inf
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from config.lib.encryption import Undecryptable
@@ -26,6 +27,9 @@ BATCH = 256  # claimed or recorded at once: about as many may be sent twice if t
 RECORD_WITHIN_SECONDS = 0.01  # a result waits for company no longer
 LOOK_EVERY_SECONDS = 2.0  # with every nudge lost
 ASK_EVERY_SECONDS = 0.25
+RECONNECT_SECONDS = 0.5
+
+logger = logging.getLogger(__name__)
 
 
 class Engine:
@@ -62,11 +66,26 @@ class Engine:
             while not leave(self.idle):
                 ask_at = time.monotonic() + ASK_EVERY_SECONDS
                 while (left := ask_at - time.monotonic()) > 0:
-                    self._claim()
-                    self._proceed(left)
+                    self._work(left)
         finally:
             self._transport.unwatch(bell.fileno())
         self._finish()
+
+    def _work(self, patience: float) -> None:
+        try:
+            self._claim()
+            self._proceed(patience)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("webhook_engine_without_database", extra={"reason": str(error)})
+            self._outlast()
+
+    def _outlast(self) -> None:
+        """Without PostgreSQL, replies are taken all the same: recorded within their leases, they are not sent again."""
+        connection.close()
+        until = time.monotonic() + RECONNECT_SECONDS
+        while (left := until - time.monotonic()) > 0:
+            for reply in self._transport.wait(left):
+                self._take(reply)
 
     def _rung(self, bell: Doorbell) -> None:
         bell.hush()
@@ -126,6 +145,6 @@ class Engine:
         try:
             conclude(results, timezone.now())
         except (OperationalError, InterfaceError):
-            self._results = results + self._results  # for the next shift, if it comes before their leases end
+            self._results = results + self._results  # for the next try, if it comes before their leases end
             raise
         self._look_at = 0.0  # places are free, and the next of a strict order may be due
