@@ -16,6 +16,9 @@ WITHOUT_SERVERS = {"", "help", "--help", "-h", "version", "--version", "collects
 # Everything that this one starts ends with it.
 STOPS_THE_SERVERS = {"demo"}
 
+# These kill servers and fill them: they get a pair of their own.
+HARMS_THE_SERVERS = {"bench", "chaos", "load"}
+
 
 def main() -> None:
     command = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -27,6 +30,8 @@ def main() -> None:
     with ExitStack() as stack:
         if command in STOPS_THE_SERVERS:
             stack.enter_context(devservices.borrowed())
+        elif command in HARMS_THE_SERVERS:
+            stack.enter_context(devservices.throwaway())
         elif command not in WITHOUT_SERVERS:
             devservices.ensure()
         execute_from_command_line(sys.argv)

@@ -5,6 +5,8 @@ nothing here starts, looks or writes.
 """
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ from config.lib.devservices.home import Home
 from config.lib.devservices.supervisor import Services
 from config.lib.environment import CHECKOUT, development
 
-__all__ = ["Services", "borrowed", "ensure", "folder"]
+__all__ = ["Services", "borrowed", "ensure", "folder", "in_use", "throwaway"]
 
 VARIABLES = ("DATABASE_URL", "REDIS_URL")
 
@@ -61,3 +63,21 @@ def borrowed(*, for_tests: bool = False) -> Iterator[None]:
     with services.used():
         os.environ.update(services.up(absent))
         yield
+
+
+@contextmanager
+def throwaway() -> Iterator[None]:
+    """A durable pair for a block, in a folder that goes with it, whatever the environment says: for runs that fill,
+    kill and flush. What the environment leads to is never touched, and development's defaults hold.
+    """
+    parent = tempfile.mkdtemp(prefix="gateway-")
+    Path(parent).chmod(0o755)  # the servers' account must be able to enter, if we are root
+    os.environ |= {"DEVSERVICES_DIR": f"{parent}/s", "DEBUG": "1"}
+    services = Services(folder())
+    try:
+        with services.used():
+            os.environ |= services.up()
+            yield
+    finally:
+        for path in (services.home.path, parent):
+            shutil.rmtree(path, ignore_errors=True)

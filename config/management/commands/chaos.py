@@ -27,8 +27,9 @@ from config.proof.scenarios import SCENARIOS, Harm, chosen
 from integrations.models import Integration
 
 DELAYS = (0.0, 0.03)  # of the endpoints: one answers at once, one takes its time
-RATE = 500  # orders a second while workers are killed
 SHARE = 5  # the other scenarios get this part of the orders
+SECONDS = {"workers": 40, "freeze": 4}  # over which the orders are submitted
+OTHERS_SECONDS = 10
 GIVE_UP_SECONDS = 120
 
 
@@ -46,7 +47,9 @@ class Command(BaseCommand):
         with ExitStack() as stack:
             self._begin(stack)
             accounts = [
-                self._play(title, act, orders if name == "workers" else max(200, orders // SHARE))
+                self._play(
+                    title, act, orders if name == "workers" else orders // SHARE, SECONDS.get(name, OTHERS_SECONDS)
+                )
                 for name, title, act in chosen(scenarios)
             ]
         self.stdout.write(report.table(accounts))
@@ -81,15 +84,15 @@ class Command(BaseCommand):
         except OSError:
             return False
 
-    def _play(self, title: str, act: Any, rows: int) -> Account:
+    def _play(self, title: str, act: Any, rows: int, seconds: int) -> Account:
         since = timezone.now()
         before = [endpoint.look().copy() for endpoint in self.endpoints]
-        submission = Submission(self.partner, rows, RATE)
+        submission = Submission(self.partner, rows, rows / seconds)
         submission.start()
         harm = Harm(self.crew, submission.is_alive)
         act(harm)
         self._whole_again()
-        over = timezone.now()
+        over = harm.over or timezone.now()
         submission.finish()
         done = until(_finished, seconds=GIVE_UP_SECONDS)
         harm.trouble += [] if done else [f"not everything was done {GIVE_UP_SECONDS} s later"]
