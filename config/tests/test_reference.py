@@ -14,11 +14,16 @@ from django.urls import get_resolver
 from rest_framework import exceptions, serializers
 
 from bulk_orders import order_form, rulebook
+from bulk_orders.admin.deeds import BATCH_DEEDS, ORDER_DEEDS
+from bulk_orders.admin.upload import SUBMIT
+from config.console.navigation import _MENU
 from config.lib import errors
 from config.lib.camel import CamelSerializer
 from config.lib.environment import CHECKOUT
 from config.lib.errors import ApiError
+from integrations.admin.deeds import DEEDS
 from integrations.configuration import _EXPLAINED
+from webhooks.admin.deeds import DELIVERY_DEEDS, WEBHOOK_DEEDS
 
 APPS = ("config", "webhooks", "bulk_orders", "integrations")
 # Raised for the console alone: what they refuse cannot be sent to the API.
@@ -200,3 +205,21 @@ def test_every_code_stands_beside_its_status() -> None:
     raised = {code: str(status) for code, status in statuses() if code in told and code != "internal_error"}
     assert len(raised) > 35
     assert raised == {code: told[code] for code in raised}
+
+
+def test_the_walk_names_what_there_is() -> None:
+    """Every function in the walk's table is in the file of its line."""
+    walk = [(file, function) for file, function, _ in rows_of("architecture.md", 3) if file.endswith(".py`")]
+    assert len(walk) > 10
+    for file, function in walk:
+        source = (CHECKOUT / file.strip("`")).read_text()
+        assert not function or re.search(rf"def {function.strip('`')}\(", source), f"{file} {function}"
+
+
+def test_the_guide_for_staff_names_what_is_on_the_screen() -> None:
+    """What is bold in it is a button, or an entry of the menu."""
+    buttons = {deed.label for deed in (*ORDER_DEEDS, *BATCH_DEEDS, SUBMIT, *WEBHOOK_DEEDS, *DELIVERY_DEEDS, *DEEDS)}
+    entries = {item.title for _, items in _MENU for item in items} | {"Dashboard", "Export as CSV", "Look at the rows"}
+    named = set(re.findall(r"\*\*(.+?)\*\*", (CHECKOUT / "docs/staff-guide.md").read_text()))
+    assert named - buttons - entries == set()
+    assert len(named) > 20
