@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from config.lib.errors import NotFound
-from config.lib.health import health
+from config.lib.probes import Health
 from config.lib.sessions import Login, Logout, Me
 
 
@@ -25,6 +25,7 @@ class UnknownRoute(APIView):
 
 
 resources: list[URLPattern | URLResolver] = [
+    path("health", Health.as_view()),
     path("auth/login", Login.as_view()),
     path("auth/logout", Logout.as_view()),
     path("auth/me", Me.as_view()),
@@ -38,7 +39,6 @@ documented = [path("api/", include(resources))]
 _open: dict[str, Any] = {"authentication_classes": (), "permission_classes": (AllowAny,)}
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("health", health),
     path("openapi.yaml", SpectacularYAMLAPIView.as_view(patterns=documented, **_open)),
     path("openapi.json", SpectacularJSONAPIView.as_view(patterns=documented, **_open)),
     path(

@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from config import api
-from config.lib.health import livez, readyz
+from config.lib.probes import Live, Ready
 from config.metrics import metrics
 
 urlpatterns = [
@@ -13,12 +13,13 @@ urlpatterns = [
     path("api/v1/", include((api.urlpatterns, "api"), namespace="v1")),
     path("api/", include(api.urlpatterns)),
     path("admin/", admin.site.urls),
-    path("livez", livez),
-    path("readyz", readyz),
+    path("livez", Live.as_view()),
+    path("readyz", Ready.as_view()),
     path("metrics", metrics),
     path("", RedirectView.as_view(url="/admin/")),
 ]
 
 handler400 = "config.lib.errors.bad_request"
 handler403 = "config.lib.errors.permission_denied"
+handler404 = "config.lib.errors.not_found"
 handler500 = "config.lib.errors.server_error"

@@ -67,6 +67,10 @@ class Conflict(ApiError):
 class TooLarge(ApiError):
     status, code, message = 413, "too_large", "Request body is too large"
 
+    def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
+        # The rest of the body stays unread, so nothing more can come over this connection: the client is to know.
+        super().__init__(message, code=code, headers={"Connection": "close"})
+
 
 class Unprocessable(ApiError):
     status, code, message = 422, "unprocessable", "Unprocessable"
@@ -164,18 +168,24 @@ def as_json(error: ApiError) -> JsonResponse:
     return JsonResponse(envelope(error.message, error.code, error.errors), status=error.status, headers=error.headers)
 
 
-def _for_api(request: HttpRequest, error: ApiError, page: HttpResponse) -> HttpResponse:
-    return as_json(error) if request.path.startswith("/api/") else page
+def _unless_console(request: HttpRequest, error: ApiError, page: HttpResponse) -> HttpResponse:
+    return page if request.path.startswith("/admin/") else as_json(error)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's 400: a host that is not ours, a request that it finds suspicious."""
-    return _for_api(request, BadRequest("Bad request", code="bad_request"), defaults.bad_request(request, exception))
+    return _unless_console(
+        request, BadRequest("Bad request", code="bad_request"), defaults.bad_request(request, exception)
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _unless_console(request, NotFound(), defaults.page_not_found(request, exception))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _for_api(request, Forbidden(), defaults.permission_denied(request, exception))
+    return _unless_console(request, Forbidden(), defaults.permission_denied(request, exception))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _for_api(request, ApiError(code="internal_error"), defaults.server_error(request))
+    return _unless_console(request, ApiError(code="internal_error"), defaults.server_error(request))

@@ -3,7 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
@@ -55,7 +55,10 @@ def _encode(value: Any) -> Any:
 
 
 def _decimal(text: str) -> Decimal:
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent beyond Decimal's own limits, which is no ValueError
+        raise ValueError(f"number out of range: {text[:40]}") from None
     # PostgreSQL's numeric ends far below Decimal's exponents; nobody's amount has 400 digits.
     if abs(number.adjusted()) > _MAX_EXPONENT:
         raise ValueError(f"number out of range: {text[:40]}")

@@ -1,40 +1,16 @@
-"""Liveness, readiness and health: true to reality, asked by load balancers and people, without authentication."""
+"""What is alive: PostgreSQL, Valkey, and the pulses that workers and the scheduler leave there."""
 
 import time
 from contextlib import suppress
 
 import redis
-from django.conf import settings
 from django.db import Error, connection
-from django.http import HttpRequest, JsonResponse
 
 from config.lib import valkey
 
 HEARTBEAT_SECONDS = 10
 WORKER_BEAT = "heartbeat:worker"
 BEAT_BEAT = "heartbeat:beat"
-
-
-def livez(request: HttpRequest) -> JsonResponse:
-    """The process answers."""
-    return JsonResponse({"status": "alive"})
-
-
-def readyz(request: HttpRequest) -> JsonResponse:
-    """PostgreSQL answers. Valkey and the workers do not count: losing them must not empty the load balancer."""
-    connected = database_answers()
-    return JsonResponse({"status": "ready" if connected else "unready"}, status=200 if connected else 503)
-
-
-def health(request: HttpRequest) -> JsonResponse:
-    """Every part by name; 503 when any of them is down."""
-    parts = {"database": "connected" if database_answers() else "disconnected"} | _valkey_and_processes()
-    well = all(state in {"connected", "running"} for state in parts.values())
-    body: dict[str, object] = {"status": "healthy" if well else "unhealthy", **parts, "version": settings.VERSION}
-    if not well:
-        down = ", ".join(name for name, state in parts.items() if state not in {"connected", "running"})
-        body |= {"success": False, "message": f"Down: {down}", "errors": [f"Down: {down}"], "code": "unhealthy"}
-    return JsonResponse(body, status=200 if well else 503)
 
 
 def database_answers() -> bool:
@@ -53,7 +29,7 @@ def beat(name: str) -> None:
         valkey.client().set(name, int(time.time()), ex=HEARTBEAT_SECONDS)
 
 
-def _valkey_and_processes() -> dict[str, str]:
+def valkey_and_processes() -> dict[str, str]:
     try:
         beats = valkey.client().mget(WORKER_BEAT, BEAT_BEAT)
     except redis.RedisError:

@@ -9,11 +9,15 @@ from django.db import connection
 from django.test import Client
 from django.urls import path
 
-from config.lib import health, valkey
+from config.lib import health, probes, valkey
 
 pytestmark = pytest.mark.urls(__name__)
 
-urlpatterns = [path("livez", health.livez), path("readyz", health.readyz), path("api/health", health.health)]
+urlpatterns = [
+    path("livez", probes.Live.as_view()),
+    path("readyz", probes.Ready.as_view()),
+    path("api/health", probes.Health.as_view()),
+]
 
 
 @pytest.fixture
@@ -73,3 +77,9 @@ def test_without_the_database_only_liveness_remains(client: Client, all_running:
     assert client.get("/readyz").json() == {"status": "unready"}
     response = client.get("/api/health")
     assert (response.status_code, response.json()["database"]) == (503, "disconnected")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/api/health"])
+def test_a_probe_is_only_read(path: str) -> None:
+    response = Client(enforce_csrf_checks=True).post(path)
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")

@@ -50,7 +50,22 @@ def test_a_byte_order_mark_is_tolerated() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[1,]", "NaN", "Infinity", "-Infinity", '{"a": 1e999999}', "1e401", b"\xff\xfe", "'a'"]
+    "text",
+    [
+        "",
+        "{",
+        "[1,]",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        '{"a": 1e999999}',
+        "1e401",
+        "1e1000000000000000000",
+        "1e-1999999999999999998",
+        "0e99999999999999999999",
+        b"\xff\xfe",
+        "'a'",
+    ],
 )
 def test_malformed_documents_are_refused(text: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
