@@ -139,9 +139,14 @@ def report_status(*, order_id: int, report: Report, reporter_id: int) -> Order:
     )
 
 
+def is_own(order: Order, user_id: int) -> bool:
+    """Whether the user submitted the order, or keyed it in for its client."""
+    return order.client_id == user_id or Batch.objects.filter(results__order=order, entered_by=user_id).exists()
+
+
 def _locked_for_decision(order_id: int, checker_id: int) -> Order:
     order = Order.objects.locked(order_id)
-    if order.client_id == checker_id or Batch.objects.filter(results__order=order, entered_by=checker_id).exists():
+    if is_own(order, checker_id):
         raise OwnOrder
     if order.status == Status.PENDING_APPROVAL and order.claimed_by not in (None, checker_id):
         raise ClaimedByAnother

@@ -48,7 +48,7 @@ def _retry(doing: Doing) -> str:
 def _may_decide(order: Order, user: User) -> bool:
     """The maker is never the checker, and one checker at a time."""
     in_reach = order.status in STEPS[Step.AUTHORIZE][0] and order.claimed_by in (None, user.pk)
-    return in_reach and order.client_id != user.pk
+    return in_reach and not orders.is_own(order, user.pk)
 
 
 def _may_claim(order: Order, user: User) -> bool:

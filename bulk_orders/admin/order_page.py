@@ -1,6 +1,7 @@
 """What an order's page tells: what is to be done, how it came to stand where it stands, and what was paid."""
 
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -48,7 +49,7 @@ def sentence(order: Order, viewer: User) -> str:
 
 def order_amount(order: Order) -> Any:
     """What the items add up to; None where none names an amount."""
-    figures = [item["amount"] for item in _items(order) if not isinstance(item.get("amount"), str | None)]
+    figures = [figure for item in _items(order) if (figure := _figure(item.get("amount"))) is not None]
     return sum(figures) if figures else None
 
 
@@ -129,7 +130,16 @@ def _items(order: Order) -> list[dict[str, Any]]:
 def _cell(value: Any) -> object:
     if value is None or value == "":
         return None
-    return value if isinstance(value, str) else marks.number(value)
+    figure = _figure(value)
+    return str(value) if figure is None else marks.number(figure)
+
+
+def _figure(value: Any) -> Decimal | None:
+    """A figure, sent as a number or as its text."""
+    try:
+        return None if isinstance(value, bool | list | dict | None) else Decimal(str(value))
+    except InvalidOperation:
+        return None
 
 
 def _step(before: str | None, after: str) -> str:

@@ -74,7 +74,7 @@ class IntegrationAdmin(ConsoleAdmin):
 
     @admin.display(description="Scopes")
     def scope_words(self, integration: Integration) -> SafeString:
-        return marks.words(integration.scopes)
+        return marks.words(integration.scopes, most=3)
 
     @admin.display(description="Calls")
     def used(self, integration: Any) -> SafeString:

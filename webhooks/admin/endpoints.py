@@ -79,7 +79,7 @@ class WebhookAdmin(ConsoleAdmin):
 
     @admin.display(description="Events")
     def subscriptions(self, webhook: Webhook) -> SafeString:
-        return marks.words(webhook.events)
+        return marks.words(webhook.events, most=2)
 
     @admin.display(description="Failures in a row")
     def failures(self, webhook: Webhook) -> SafeString:

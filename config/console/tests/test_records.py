@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from bulk_orders import orders
-from bulk_orders.tests.forms import order_form
+from bulk_orders.tests.forms import cart_item, order_form
 from config.console.tests.world import World
 from config.lib.console.marks import record_url
 
@@ -72,6 +72,12 @@ def test_an_order_tells_its_life(admin: User, partner: User, session: Sessions, 
     assert "Pending Approval → Failed" in text
     assert "192.0.2.9" in text
     assert text.count("by admin") >= 1
+
+
+def test_an_amount_sent_as_text_is_a_figure_too(admin: User, partner: User, session: Sessions, db: None) -> None:
+    form = order_form(cartItems=[cart_item(amount="3000.50"), cart_item(amount=1)])
+    order = orders.submit(user_id=partner.pk, form=form, address=None)
+    assert "3,001.50" in page(session(admin), order)
 
 
 def test_a_delivery_says_what_happens_next(admin: User, world: World, session: Sessions) -> None:

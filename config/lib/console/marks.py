@@ -109,13 +109,13 @@ def two(first: object, second: object) -> SafeString:
     return format_html('<span class="c-two"><span>{}</span><small>{}</small></span>', first, second)
 
 
-def words(values: list[str]) -> SafeString:
-    """A few codes: events, scopes."""
+def words(values: list[str], most: int = 20) -> SafeString:
+    """Codes: events, scopes. Of those beyond `most` only the number is shown, and all of them as a tooltip."""
     if not values:
         return NOTHING
-    return format_html(
-        '<span class="c-words">{}</span>', format_html_join("", "<code>{}</code>", ((v,) for v in values))
-    )
+    shown = format_html_join("", "<code>{}</code>", ((value,) for value in values[:most]))
+    more = format_html("<small>and {} more</small>", len(values) - most) if len(values) > most else ""
+    return format_html('<span class="c-words" title="{}">{}{}</span>', ", ".join(values), shown, more)
 
 
 def record_url(model: type[models.Model] | models.Model, pk: Any) -> str:

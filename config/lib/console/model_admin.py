@@ -51,6 +51,7 @@ class ConsoleAdmin(Desk, ModelAdmin):  # type: ignore[misc]  # unfold is untyped
     change_form_template = "console/record.html"
     fields: Sequence[str] = ()
     search_help_text: str | None = None
+    empty_value_display = "–"
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -93,6 +94,8 @@ class ConsoleAdmin(Desk, ModelAdmin):  # type: ignore[misc]  # unfold is untyped
         context = getattr(response, "context_data", None)
         if context and "cl" in context:
             specs = context["cl"].filter_specs
+            # The strip is drawn above the list: with nothing else to choose from, there is no sheet of filters.
+            context["has_choices"] = any(not isinstance(spec, PeriodFilter) for spec in specs)
             context["strip"] = next((s.strip(context["cl"]) for s in specs if isinstance(s, PeriodFilter)), None)
         return response  # type: ignore[no-any-return]
 
