@@ -113,6 +113,8 @@ def codes_raised() -> set[str]:
     for node in nodes():
         if isinstance(node, ast.keyword) and node.arg == "code":
             found |= text(node.value)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "envelope":
+            found |= text(node.args[1])
         elif isinstance(node, ast.Dict):
             pairs = zip(node.keys, node.values, strict=True)
             found |= {word for key, value in pairs if "code" in text(key) for word in text(value)}
