@@ -1,6 +1,7 @@
 """Nudges. The chunks in the database are the work; a message only says which batch to look at, and may be lost."""
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 
 import redis
@@ -33,9 +34,19 @@ def process_batch(batch_id: str) -> None:
 @shared_task
 def sweep() -> None:
     """Find what a lost message or a killed worker left lying."""
-    waiting = Chunk.objects.filter(batch__created_at__lt=timezone.now() - STALLED_AFTER)
-    for batch_id in waiting.order_by("batch_id").values_list("batch_id", flat=True).distinct()[:BATCHES_A_SWEEP]:
+    for batch_id in _open_batches(older_than=STALLED_AFTER):
         nudge(batch_id)
+
+
+def carry_on() -> None:
+    """A chunk of every open batch, here and now: for when no message can be sent."""
+    for batch_id in _open_batches():
+        processing.process_next_chunk(batch_id)
+
+
+def _open_batches(older_than: timedelta = timedelta()) -> Iterable[str]:
+    waiting = Chunk.objects.filter(batch__created_at__lte=timezone.now() - older_than)
+    return waiting.order_by("batch_id").values_list("batch_id", flat=True).distinct()[:BATCHES_A_SWEEP]
 
 
 @shared_task

@@ -21,6 +21,7 @@ Channel.do_restore = False
 app = Celery("gateway")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(["config"], related_name="understudy")  # workers load it, after the apps that it knows
 app.set_default()  # for every thread, also those that a web server makes
 observe_tasks()
 

@@ -50,6 +50,11 @@ def deliver_due() -> None:
         nudge.ring()
 
 
+def carry_on() -> None:
+    """Whatever is due, here and now: for when no message can be sent."""
+    engine().deliver_due()
+
+
 @shared_task
 def sweep() -> None:
     """Find what no nudge told of: expired leases, and whatever was committed while Valkey was away.

@@ -22,3 +22,10 @@ def client() -> redis.Redis:
         health_check_interval=30,
         retry=Retry(NoBackoff(), 1),
     )
+
+
+def answers() -> bool:
+    try:
+        return bool(client().ping())
+    except redis.RedisError:
+        return False
