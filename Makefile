@@ -48,3 +48,6 @@ chaos: setup
 # Pictures of the console into docs/screenshots, from demo data; takes Debian's chromium.
 screenshots: setup
 	@WEBHOOKS_ALLOWED_NETWORKS=127.0.0.0/8 exec $(BIN)/python manage.py screenshots
+
+load: setup
+	@exec $(BIN)/python manage.py load $(ARGS)

@@ -237,12 +237,12 @@ class TestTasks:
         self, owner: User, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         delivery = make_delivery(make_webhook(owner, receiver.url))
-        stopping = threading.Event()
+        stopping = bytearray(1)
         monkeypatch.setattr(tasks, "_stopping", stopping)
 
         def stop_after_one() -> None:
             receiver.wait_for(1)
-            stopping.set()
+            stopping[0] = 1
 
         threading.Thread(target=stop_after_one, daemon=True).start()
         tasks.deliver_due()
@@ -253,9 +253,7 @@ class TestTasks:
         self, owner: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         make_delivery(make_webhook(owner, failure_count=99, rate_limit=1))
-        stopping = threading.Event()
-        stopping.set()
-        monkeypatch.setattr(tasks, "_stopping", stopping)
+        monkeypatch.setattr(tasks, "_stopping", bytearray(b"\1"))
         tasks.deliver_due()
         assert messages() == 1
 
