@@ -38,6 +38,8 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --confidence-level medium --recursive \
+		config webhooks bulk_orders integrations manage.py
 
 bench: setup
 	@exec $(BIN)/python manage.py bench $(ARGS)

@@ -77,7 +77,7 @@ class Processes:
         with self.log(name).open("wb") as output:
             self.children[name] = subprocess.Popen(  # noqa: S602 - the Procfile's own lines
                 command,
-                shell=True, cwd=CHECKOUT, env=self.environment, start_new_session=True,
+                shell=True, cwd=CHECKOUT, env=self.environment, start_new_session=True,  # nosec B602
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
         if self.guard is not None:

@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from config.lib.errors import BadRequest, as_json
 
 # Of a request through a Unix socket, or one whose proxy wrote something else. Columns of addresses take nothing looser.
-NO_ADDRESS = "0.0.0.0"  # noqa: S104  # nothing is bound to it
+NO_ADDRESS = "0.0.0.0"  # noqa: S104  # nosec B104  # nothing is bound to it
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
