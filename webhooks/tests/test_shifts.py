@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from config.lib.valkey import client
@@ -206,6 +206,22 @@ class TestShifts:
             engine.deliver_due()
         engine.deliver_due()
         assert statuses([delivery]) == ["delivered"]
+        assert len(receiver.received) == 1
+
+    def test_a_shift_outlasts_the_database_and_records_what_it_has_in_hand(
+        self, owner: User, receiver: Receiver, transport: Transport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        delivery = make_delivery(make_webhook(owner, receiver.url))
+
+        def down(*_: object) -> None:
+            monkeypatch.setattr(engine_module, "conclude", conclude)
+            raise OperationalError("the server has gone away")
+
+        monkeypatch.setattr(engine_module, "conclude", down)
+        monkeypatch.setattr(engine_module, "RECONNECT_SECONDS", 0)
+        monkeypatch.setattr(connection, "close", lambda: None)  # it is the test's own, too
+        with Doorbell() as bell:
+            Engine(transport).run_shift(bell, leave=lambda idle: idle and statuses([delivery]) == ["delivered"])
         assert len(receiver.received) == 1
 
 

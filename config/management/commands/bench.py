@@ -69,9 +69,10 @@ class Command(BaseCommand):
         return "".join(lines)
 
     def deliveries(self) -> Iterator[Row]:
-        text = self.told(
-            "bench_deliveries", "--deliveries", self.sized(50_000), "--seconds", "20" if self.scale >= 1 else "5"
-        )
+        counts = "1,2,4" if self.full else "1,2"
+        seconds = "20" if self.scale >= 1 else "5"
+        size = self.sized(50_000)
+        text = self.told("bench_deliveries", "--deliveries", size, "--seconds", seconds, "--workers", counts)
         least = figure(rf"bare loop, 1 process: {NUMBER}/s", text)
         one, two = (figure(rf"engine, {count} worker process(?:es)?: {NUMBER}/s", text) for count in (1, 2))
         yield rate("deliveries, 1 worker process", least, one, 0.6)
@@ -87,7 +88,7 @@ class Command(BaseCommand):
     def _growth_of_deliveries(self) -> Iterator[Row]:
         first = 0.0
         for count in (5_000, 50_000, 200_000):
-            text = self.told("bench_deliveries", "--deliveries", self.sized(count), "--seconds", "2")
+            text = self.told("bench_deliveries", "--deliveries", self.sized(count), "--seconds", "2", "--workers", "1")
             ours = figure(rf"engine, 1 worker process: {NUMBER}/s", text)
             first = first or ours
             yield rate(f"growth: {count:,} deliveries", first, ours, 0.8)

@@ -64,6 +64,7 @@ class Command(BaseCommand):
         parser.add_argument("--endpoints", type=int, default=10)
         parser.add_argument("--seconds", type=int, default=20, help="Length of each latency run.")
         parser.add_argument("--receiver-delay", type=float, default=0, help="Seconds until the receiver answers.")
+        parser.add_argument("--workers", default="1,2", help="How many processes a worker has, run by run.")
         parser.add_argument("--inside", action="store_true", help="Work in the database that the environment names.")
 
     def handle(self, **options: Any) -> None:
@@ -71,10 +72,12 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
             self._measure(**options)
         else:
-            names = ("deliveries", "endpoints", "seconds", "receiver_delay")
+            names = ("deliveries", "endpoints", "seconds", "receiver_delay", "workers")
             _in_a_database_of_its_own([f"--{name.replace('_', '-')}={options[name]}" for name in names])
 
-    def _measure(self, deliveries: int, endpoints: int, seconds: int, receiver_delay: float, **_: Any) -> None:
+    def _measure(
+        self, deliveries: int, endpoints: int, seconds: int, receiver_delay: float, workers: str, **_: Any
+    ) -> None:
         secret, events = generate_secret(), deliveries // endpoints
         user = User.objects.create(username="bench")
         self.stdout.write(f"{deliveries:,} deliveries over {endpoints} endpoints, bodies of about 500 bytes")
@@ -83,7 +86,7 @@ class Command(BaseCommand):
                 Webhook.objects.create(user=user, url=url, events=[EVENT], secret=secret)
             fill(user, events)
             least = self._ceiling(secret)
-            for processes in (1, 2):
+            for processes in map(int, workers.split(",")):
                 fill(user, events)
                 with worker(processes) as pid:
                     run = self._engine(events * endpoints, pid, url)
