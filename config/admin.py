@@ -34,6 +34,7 @@ class StaffUserAdmin(Audited, UserAdmin, ModelAdmin):  # type: ignore[misc, type
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
     list_display = ("username", "full_name", "email", "role", "is_active", "seen")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    filter_horizontal = ()  # two boxes side by side do not fit a narrow page
     readonly_fields = ("belongings", "last_login", "date_joined")
     fieldsets = (*(UserAdmin.fieldsets or ()), ("What belongs to them", {"fields": ("belongings",)}))
 
@@ -74,7 +75,7 @@ class StaffUserAdmin(Audited, UserAdmin, ModelAdmin):  # type: ignore[misc, type
 
 @admin.register(Group)
 class RoleAdmin(Audited, GroupAdmin, ModelAdmin):  # type: ignore[misc]
-    pass
+    filter_horizontal = ()
 
 
 @admin.register(PeriodicTask)

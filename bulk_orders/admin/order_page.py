@@ -49,13 +49,13 @@ def sentence(order: Order, viewer: User) -> str:
 
 def order_amount(order: Order) -> Any:
     """What the items add up to; None where none names an amount."""
-    figures = [figure for item in _items(order) if (figure := _figure(item.get("amount"))) is not None]
+    figures = [figure for item in items_of(order) if (figure := _figure(item.get("amount"))) is not None]
     return sum(figures) if figures else None
 
 
 def items(request: HttpRequest, order: Order) -> Panel:
     names = ("schemeName", "transactionType", "amount", "units", "nav", "orderType", "sourceSchemeName")
-    rows = [[_cell(item.get(name)) for name in names] for item in _items(order)]
+    rows = [[_cell(item.get(name)) for name in names] for item in items_of(order)]
     headers = ("Scheme", "Transaction", "Amount (INR)", "Units", "NAV", "Order type", "From scheme")
     return table("What is to be done", headers, rows, empty="The form holds no items.")
 
@@ -122,7 +122,7 @@ def form(request: HttpRequest, order: Order) -> Panel:
     return source("Form", order.order_form_data, note="As it was sent, figures exact", wide=False)
 
 
-def _items(order: Order) -> list[dict[str, Any]]:
+def items_of(order: Order) -> list[dict[str, Any]]:
     found = order.order_form_data.get("cartItems")
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 

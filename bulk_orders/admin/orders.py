@@ -29,7 +29,7 @@ class StatusFilter(OptionFilter):
 class OrderAdmin(ConsoleAdmin):
     explanation = "Orders as clients sent them. One who submitted an order never authorizes it."
     empty = "No order has been submitted yet."
-    list_display = ("model_order_id", "owner", "state", "scheme", "kind", "amount", "submitted")
+    list_display = ("model_order_id", "owner", "state", "what", "amount", "submitted")
     list_filter = (StatusFilter,)
     list_select_related = ("client",)
     ordering = ("-submitted_at", "-pk")
@@ -67,16 +67,12 @@ class OrderAdmin(ConsoleAdmin):
     def state(self, order: Order) -> SafeString:
         return order_badge(order.status)
 
-    @admin.display(description="Scheme")
-    def scheme(self, order: Order) -> SafeString:
-        items = order.order_form_data.get("cartItems") or [{}]
-        more = f" + {len(items) - 1} more" if len(items) > 1 else ""
-        return marks.clipped(f"{items[0].get('schemeName', '')}{more}", 48)
-
-    @admin.display(description="Transaction")
-    def kind(self, order: Order) -> str:
-        kinds = {str(item.get("transactionType", "")) for item in order.order_form_data.get("cartItems") or []}
-        return ", ".join(sorted(kinds))
+    @admin.display(description="What is to be done")
+    def what(self, order: Order) -> SafeString:
+        items = order_page.items_of(order) or [{}]
+        more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+        kinds = sorted({str(item.get("transactionType", "")) for item in items})
+        return marks.two(marks.clipped(str(items[0].get("schemeName", "")), 60), ", ".join(kinds) + more)
 
     @admin.display(description="Amount (INR)")
     def amount(self, order: Order) -> SafeString:

@@ -149,6 +149,7 @@ WEBHOOK_DEEDS = (
         "What the endpoint gets, and at what pace.",
         _edit,
         form_class=Settings,
+        submit="Save",
         in_list=False,
         initial=lambda webhook: {name: getattr(webhook, name) for name in Settings.base_fields},
         applies=_is_free,

@@ -89,7 +89,7 @@ def test_every_page_fits_and_is_silent(
     page.emulate_media(color_scheme=theme)
     page.set_viewport_size({"width": size[0], "height": size[1]})
     places = [reverse("admin:index"), reverse("admin:bulk_orders_batch_upload"), *map(address, LISTS)]
-    places += [record_url(record, record.pk) for record in world.records()]
+    places += [record_url(record, record.pk) for record in (*world.records(), world.partner)]
     for place in places:
         reply = page.goto(place)
         assert reply is not None

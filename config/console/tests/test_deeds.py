@@ -98,6 +98,7 @@ def test_selected_deliveries_are_made_due(support: User, world: World, session: 
 def test_a_replay_is_counted_before_it_is_done(operations: User, world: World, session: Sessions) -> None:
     client, url = session(operations), deed_url(world.webhook, "replay")
     answers = {"since": f"{world.event.created_at:%Y-%m-%d} 00:00"}
+    assert "Count first" in client.get(url).content.decode()
     page = client.post(url, answers | {"preview": "yes"}).content.decode()
     assert "2 events would be sent again" in page
     assert Delivery.objects.filter(status=DeliveryStatus.FAILED).exists()

@@ -67,6 +67,7 @@ class Deed:
     # One call for a whole selection, where the service has one; the target is then the list.
     run_many: Callable[[Doing], str] | None = None
     audited: str = ""
+    submit: str = ""  # on the button that confirms; empty: the label
     asks: bool = True
     in_list: bool = True
     is_dangerous: bool = False

@@ -126,6 +126,7 @@ class Desk:
             "cancel": cancel,
             "said": said,
             "many": many,
+            "has_preview": deed.preview is not None,  # a template would call it
             "checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "console/confirm.html", context)
