@@ -4,8 +4,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import heartbeat_sent, setup_logging, worker_ready
+from celery.signals import heartbeat_sent, setup_logging, task_prerun, worker_ready
 from django.conf import settings
+from django.db import close_old_connections
 from kombu.transport.redis import Channel
 
 from config.lib import devservices, health
@@ -30,6 +31,12 @@ observe_tasks()
 def worker_is_alive(**_: Any) -> None:
     """Every two seconds, from the worker's main process: also while all of its children are busy."""
     health.beat(health.WORKER_BEAT)
+
+
+@task_prerun.connect
+def look_at_the_connection(**_: Any) -> None:
+    """One that is old, or has failed, is closed; the others are asked for a sign of life at their next use."""
+    close_old_connections()
 
 
 @worker_ready.connect
