@@ -234,7 +234,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.NamespaceVersioning",
     "DEFAULT_VERSION": "v1",
     "ALLOWED_VERSIONS": ["v1"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.lib.documentation.Call",
     "EXCEPTION_HANDLER": "config.lib.errors.handle",
     "DATETIME_FORMAT": "iso-8601",
     "COERCE_DECIMAL_TO_STRING": False,
@@ -254,6 +254,13 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatusEnum": "bulk_orders.models.ORDER_STATUSES",
+        "BatchStatusEnum": "bulk_orders.models.BatchStatus",
+        "DeliveryStatusEnum": "webhooks.models.DeliveryStatus",
+        "ServerStateEnum": ["connected", "disconnected"],
+        "ProcessStateEnum": ["running", "stopped", "unknown"],
+    },
 }
 # Versions on their way out, each with its dates: {"v1": Retirement(...)}. See docs/versions.md.
 API_RETIREMENTS: dict[str, Retirement] = {}

@@ -23,12 +23,16 @@ class Probe(APIView):
 
 
 class Live(Probe):
+    schema = None
+
     def get(self, request: Request) -> Response:
         """The process answers."""
         return Response({"status": "alive"})
 
 
 class Ready(Probe):
+    schema = None
+
     def get(self, request: Request) -> Response:
         """PostgreSQL answers. Valkey and workers do not count: losing them must not empty the load balancer."""
         connected = health.database_answers()

@@ -34,22 +34,11 @@ BODIES: dict[str, dict[str, Any]] = {
 FOR_KEYS, FOR_CHECKERS = {"payment", "report"}, {"claim", "release", "authorize", "reject"}
 UNKNOWN = {"order": "MO-20260101-ZZZZZZZZ"}
 TABLES = [
-    "webhooks",
-    "webhook_events",
-    "webhook_deliveries",
-    "webhook_delivery_attempts",
-    "orders",
-    "order_transitions",
-    "order_payments",
-    "bulk_order_batches",
-    "bulk_order_results",
-    "bulk_order_chunks",
-    "idempotency_keys",
-    "integrations",
-    "integration_templates",
-    "auth_user",
-    "auth_user_groups",
-    "auth_user_user_permissions",
+    *("webhooks", "webhook_events", "webhook_deliveries", "webhook_delivery_attempts"),
+    *("orders", "order_transitions", "order_payments", "idempotency_keys"),
+    *("bulk_order_batches", "bulk_order_results", "bulk_order_chunks"),
+    *("integrations", "integration_templates"),
+    *("auth_user", "auth_user_groups", "auth_user_user_permissions"),
 ]
 
 
@@ -121,7 +110,7 @@ def state() -> list[Any]:
     )
     with connection.cursor() as cursor:
         cursor.execute(parts)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def call(client: Any, route: Route, ids: dict[str, str]) -> Any:
