@@ -252,11 +252,14 @@ class _Exchange:
         return Failure(_SENTENCES.get(number, "The request failed") + (f" ({message})" if message else ""))
 
     def _hung_at(self, timings: dict[str, float]) -> str:
+        # Asked first: on a connection that is used again, the phases before the request have no time.
+        if self.curl.getinfo(pycurl.REQUEST_SIZE):
+            return "the reply did not end" if timings["reply"] else "no reply came"
         encrypted = self._request.url.lower().startswith("https:")
         for name, sentence in _HUNG_AT.items():
             if not timings[name] and (encrypted or name != "tls"):
                 return sentence
-        return "the reply did not end"
+        return "the request could not be sent"
 
 
 _PHASES = (
@@ -270,7 +273,6 @@ _HUNG_AT = {
     "name": "the name look-up took too long",
     "connect": "the connection was not accepted",
     "tls": "TLS was not agreed upon",
-    "reply": "no reply came",
 }
 _SENTENCES = {
     pycurl.E_UNSUPPORTED_PROTOCOL: "The reply is not HTTP",

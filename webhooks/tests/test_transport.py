@@ -216,6 +216,22 @@ def test_one_deadline_covers_the_whole_reply(
     assert 300 <= reply.duration_ms < 1500
 
 
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (Status(delay=2), "no reply came"),
+        (Endless(b"HTTP/1.1 200 OK\r\n\r\n", b".", pause=0.05), "the reply did not end"),
+    ],
+)
+def test_a_connection_used_again_names_what_it_waited_for(
+    impatient: Transport, receiver: Receiver, answer: Callable[..., bool], sentence: str
+) -> None:
+    receiver.answers(Status(), answer)
+    assert only(impatient, receiver.url).ok
+    assert failure(only(impatient, receiver.url)) == f"No complete reply within 0.3 s: {sentence}"
+    assert receiver.connections == 1
+
+
 def test_the_deadline_covers_a_connection_that_is_never_accepted(impatient: Transport) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
