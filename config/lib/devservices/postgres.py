@@ -64,6 +64,13 @@ class Postgres:
     def pids(self) -> list[int]:
         return processes.pids("postgres", self.data)
 
+    def pid(self) -> int | None:
+        """The postmaster's. Its children are the same program, some of them under lower numbers."""
+        with suppress(FileNotFoundError):
+            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+            return pid if pid in self.pids() else None
+        return None
+
     def answers(self, database: str = DATABASE) -> bool:
         try:
             psycopg.connect(self.url(database), connect_timeout=5).close()

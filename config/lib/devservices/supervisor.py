@@ -80,10 +80,7 @@ class Services:
         return {server.variable: server.url() for server in self._chosen(None)}
 
     def states(self) -> list[State]:
-        return [
-            State(server.name, server.answers(), min(server.pids(), default=None), server.address())
-            for server in self._chosen(None)
-        ]
+        return [State(server.name, server.answers(), server.pid(), server.address()) for server in self._chosen(None)]
 
     def _lock(self) -> AbstractContextManager[int]:
         """One supervisor at a time."""

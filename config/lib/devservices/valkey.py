@@ -60,6 +60,9 @@ class Valkey:
     def pids(self) -> list[int]:
         return processes.pids("valkey-server", self.data)
 
+    def pid(self) -> int | None:
+        return next(iter(self.pids()), None)
+
     def answers(self) -> bool:
         """Whether our server, not another one on the port, takes the password and has its data loaded."""
         port, password = self._setting("port"), self._setting("requirepass")

@@ -95,6 +95,16 @@ def test_up_status_env_and_down_work_without_settings_or_database(folder: Path) 
     assert manage("down", folder=folder).returncode == 0
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_who_leaves_early_gets_no_traceback(folder: Path, unbuffered: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = {"PATH": os.environ["PATH"], "DEVSERVICES_DIR": str(folder), "PYTHONUNBUFFERED": unbuffered}
+    status = subprocess.run([*MANAGE, "status"], check=False, env=environment, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (status.returncode, status.stderr) == (1, b"CommandError: Not everything is running.\n")
+
+
 def test_up_again_changes_nothing(services: Services) -> None:
     before, urls = services.states(), services.env()
     assert services.up() == urls
@@ -149,7 +159,9 @@ def test_starts_again_after_sigkill_of_every_postgres(services: Services) -> Non
 
 def test_starts_again_while_orphans_of_a_killed_postmaster_still_live(services: Services) -> None:
     postmaster = int((services.postgres.data / "postmaster.pid").read_text().split()[0])
+    assert services.postgres.pid() == postmaster
     kill([postmaster])
+    assert services.postgres.pid() is None, "an orphan is not the server"
     services.up()
     assert postmaster not in services.postgres.pids()
     assert services.postgres.answers()

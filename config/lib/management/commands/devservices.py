@@ -1,5 +1,7 @@
 """manage.py devservices up|down|status|env: the embedded PostgreSQL and Valkey of this checkout."""
 
+import os
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -30,14 +32,16 @@ class Command(BaseCommand):
 
     def _down(self, services: devservices.Services) -> None:
         services.down()
-        self.stdout.write("Both servers are down; their data stays.")
+        self._say("Both servers are down; their data stays.")
 
     def _status(self, services: devservices.Services) -> None:
         states = services.states()
-        for state in states:
-            self.stdout.write(
+        self._say(
+            *(
                 f"{state.name:<9} {'running' if state.running else 'down':<8} pid {state.pid or '-':<8} {state.address}"
+                for state in states
             )
+        )
         if not all(state.running for state in states):
             raise CommandError("Not everything is running.")
 
@@ -45,5 +49,12 @@ class Command(BaseCommand):
         """Starts nothing: addresses are only true of running servers."""
         if not all(state.running for state in services.states()):
             raise CommandError("The servers are down: run `manage.py devservices up` first.")
-        for name, value in services.env().items():
-            self.stdout.write(f"{name}={value}")
+        self._say(*(f"{name}={value}" for name, value in services.env().items()))
+
+    def _say(self, *lines: str) -> None:
+        try:
+            self.stdout.write("\n".join(lines))
+            self.stdout.flush()
+        except BrokenPipeError:
+            # Our reader has had enough, as `head` may; the interpreter's own last flush shall not complain either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
