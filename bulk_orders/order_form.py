@@ -112,6 +112,11 @@ def absent(value: object) -> bool:
     return value is None or value == ""
 
 
+def names_something(value: object) -> bool:
+    """Text that is not blank, or a number that is not 0: ids come as both."""
+    return bool(value.strip()) if type(value) is str else type(value) in (int, Decimal) and value != 0
+
+
 def judge_amount(value: Any, info: ValidationInfo) -> None:
     optional = info.data.get("transaction_type") in FULL_EXIT
     if absent(value) and optional:
@@ -134,7 +139,8 @@ def figure(says: Says) -> PlainValidator:
 
 
 def judge_source_scheme(value: Any, info: ValidationInfo) -> None:
-    if info.data.get("transaction_type") == "Switch" and absent(value) and absent(info.data.get("source_scheme_name")):
+    named = names_something(value) or names_something(info.data.get("source_scheme_name"))
+    if info.data.get("transaction_type") == "Switch" and not named:
         raise SOURCE_SCHEME_REQUIRED.error()
 
 
@@ -178,7 +184,7 @@ def judge_guardian_pan(value: Any) -> str:
 def judge_guardian(value: Any, info: ValidationInfo) -> None:
     """A guardian's field that is itself at fault has been told already and does not count as missing."""
     others = (info.data.get("guardian_pan", "told"), info.data.get("guardian_relationship", "told"))
-    if is_minor(info) and any(map(absent, (value, *others))):
+    if is_minor(info) and not all(map(names_something, (value, *others))):
         raise GUARDIAN_REQUIRED.error()
 
 

@@ -135,7 +135,18 @@ def test_the_scheme_name_is_required(name: Any) -> None:
     assert with_item(schemeName=name) == ["Item 1: Scheme name is required"]
 
 
-@pytest.mark.parametrize("source", [{}, {"sourceSchemeId": None}, {"sourceSchemeId": "", "sourceSchemeName": ""}])
+NAMES_NOTHING: list[Any] = [None, "  ", "\t", 0, Decimal("0.0"), False, True, [], [1], {}]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {},
+        {"sourceSchemeId": "", "sourceSchemeName": ""},
+        {"sourceSchemeName": "  "},
+        *({"sourceSchemeId": value} for value in NAMES_NOTHING),
+    ],
+)
 def test_a_switch_needs_its_source(source: dict[str, Any]) -> None:
     assert with_item(transactionType="Switch", **source) == ["Item 1: Source scheme is required for a switch"]
 
@@ -214,6 +225,13 @@ def test_a_minor_needs_every_detail_of_the_guardian(minor: dict[str, Any], missi
     expected = ["Nominee 1: Guardian details are required for a minor"]
     assert with_nominees(nominee(**minor, **GUARDIAN)) == []
     assert with_nominees(nominee(**minor, **GUARDIAN | {missing: ""})) == expected
+    assert with_nominees(nominee(**minor)) == expected
+
+
+@pytest.mark.parametrize("name", [None, "  ", 0, [], {}])
+def test_a_guardian_has_a_name(name: Any) -> None:
+    expected = ["Nominee 1: Guardian details are required for a minor"]
+    assert with_nominees(nominee(isMinor=True, **GUARDIAN | {"guardianName": name})) == expected
     assert with_nominees(nominee(**minor)) == expected
 
 
