@@ -8,8 +8,8 @@ from typing import Any, Final
 from openpyxl import Workbook
 from rest_framework.negotiation import DefaultContentNegotiation
 
-from bulk_orders.models import Batch
-from bulk_orders.sheets import ADDED, COLUMNS, guarded, line_of
+from bulk_orders.models import Batch, Result
+from bulk_orders.sheets import ADDED, COLUMNS, guarded, line_of, surplus
 from bulk_orders.verdicts import Outcome
 
 ROWS_A_FETCH: Final = 2_000
@@ -28,7 +28,16 @@ def failed_rows(batch: Batch) -> Iterator[str]:
     yield writer.writerow((*ADDED, *COLUMNS))
     failed = batch.results.filter(status=Outcome.FAILED).order_by("order_index")
     for result in failed.iterator(chunk_size=ROWS_A_FETCH):
-        yield writer.writerow((result.order_index, guarded(result.error or ""), *line_of(result.order_data)))
+        yield writer.writerow((result.order_index, *_line(result)))
+
+
+def _line(result: Result) -> list[str]:
+    """Error and cells. An order that a line cannot hold comes without cells: uploaded, it fails, and is not cut."""
+    error, form = result.error or "", result.order_data
+    if excess := surplus(form):
+        error = f"{error}; This order has {excess}, more than a line holds: correct it and send it as JSON"
+        form = {"clientRef": form.get("clientRef")}
+    return [guarded(error), *line_of(form)]
 
 
 def template_csv() -> bytes:

@@ -66,6 +66,14 @@ def line_of(form: Any) -> list[str]:
     return [guarded(text_of(cells.get(name))) for name in COLUMNS]
 
 
+def surplus(form: Any) -> str:
+    """What of a form a line has no room for, in words; empty if it all fits."""
+    form = form if isinstance(form, dict) else {}
+    rooms = {"cartItems": (1, "cart items"), "nominees": (len(NOMINEES), "nominees")}
+    counted = {name: len(form[name]) for name in rooms if isinstance(form.get(name), list)}
+    return " and ".join(f"{count} {rooms[name][1]}" for name, count in counted.items() if count > rooms[name][0])
+
+
 def text_of(value: Any) -> str:
     """A cell's value as text: figures with the digits that are shown, days as ISO dates."""
     match value:

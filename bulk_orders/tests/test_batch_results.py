@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from bulk_orders.tests.calls import BATCHES, api_of, key_of, submit, work
-from bulk_orders.tests.forms import cart_item, order_form
+from bulk_orders.tests.forms import cart_item, nominee, order_form
 from bulk_orders.tests.test_batch_upload import upload
 
 BAD = order_form(cartItems=[])
@@ -71,6 +71,23 @@ def test_corrected_rows_can_be_uploaded_again(api: APIClient) -> None:
     corrected = text.replace(b",Purchase,0,", b",Purchase,10,")
     assert corrected != text
     assert upload(api, corrected).json()["summary"] == {"total": 1, "submitted": 1, "failed": 0, "errors": []}
+
+
+def test_an_order_that_no_line_can_hold_comes_as_its_error_alone(api: APIClient) -> None:
+    items = [cart_item(amount=0), cart_item(), cart_item()]
+    bad = order_form(cartItems=items, nominees=[nominee(percentage=25)] * 4, clientRef="A")
+    batch = work(submit(api, bad))
+    reply = api.get(f"{BATCHES}/{batch.pk}/results.csv")
+    text = b"".join(reply.streaming_content)  # type: ignore[attr-defined]
+    (line,) = csv.DictReader(text.decode().splitlines())
+    assert {name: cell for name, cell in line.items() if cell} == {
+        "index": "0",
+        "error": "Item 1: Amount must be greater than 0; This order has 3 cart items and 4 nominees, more than a line "
+        "holds: correct it and send it as JSON",
+        "clientRef": "A",
+    }
+    # Uploaded again as it is, nothing is bought of an order that was cut.
+    assert upload(api, text).json()["summary"]["submitted"] == 0
 
 
 @pytest.mark.parametrize("name", ["results", "results.csv"])
