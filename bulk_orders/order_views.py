@@ -25,6 +25,7 @@ from bulk_orders.serializers import (
 )
 from bulk_orders.states import Status
 from config.lib.errors import Forbidden, NotFound
+from config.lib.pages import whole_list
 from config.lib.requests import client_address
 
 CHECK = "bulk_orders.authorize_order"
@@ -93,7 +94,7 @@ class Orders(viewsets.GenericViewSet[Order]):
     @extend_schema(**documentation.HISTORY)
     def history(self, request: Request, order: str) -> Response:
         """Every move of the order, from its submission on."""
-        return Response(TransitionSerializer(self.get_order().history(), many=True).data)
+        return whole_list(TransitionSerializer(self.get_order().history(), many=True).data)
 
     @extend_schema(**documentation.STEP)
     def claim(self, request: Request, order: str) -> Response:

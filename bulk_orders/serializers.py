@@ -7,8 +7,9 @@ from typing import Any
 from rest_framework import serializers
 
 from bulk_orders.models import Batch, Order, OrderTransition, PaymentStatus, Result
-from bulk_orders.states import REPORTABLE, Status
+from bulk_orders.states import Status
 from config.lib.camel import CamelModelSerializer, CamelSerializer
+from config.lib.fields import OptionalTextField, TextField
 
 
 class FigureField(serializers.Field[Decimal, Any, Decimal, Any]):
@@ -62,14 +63,14 @@ class TransitionSerializer(CamelModelSerializer):
 
 
 class ReasonSerializer(CamelSerializer):
-    reason = serializers.CharField(max_length=1000, required=False, allow_blank=True, allow_null=True, default=None)
+    reason = OptionalTextField(max_length=1000)
 
 
 class PaymentRequestSerializer(CamelSerializer):
     status = serializers.ChoiceField(PaymentStatus.choices)
-    payment_reference = serializers.CharField(max_length=200)
+    payment_reference = TextField(max_length=200)
     amount = FigureField()
-    remarks = serializers.CharField(max_length=1000, required=False, allow_null=True, default=None)
+    remarks = OptionalTextField(max_length=1000)
 
 
 class PaymentSerializer(CamelSerializer):
@@ -88,11 +89,12 @@ class PaymentReplySerializer(CamelSerializer):
 
 
 class StatusRequestSerializer(CamelSerializer):
-    status = serializers.ChoiceField(sorted(REPORTABLE))
-    rta_ref_no = serializers.CharField(max_length=200, required=False, allow_null=True, default=None)
+    # Every status is a word we know; which of them may follow is for the table of states to say.
+    status = serializers.ChoiceField([*Status])
+    rta_ref_no = OptionalTextField(max_length=200)
     nav = FigureField(decimals=10, required=False, allow_null=True, default=None)
     units = FigureField(decimals=10, required=False, allow_null=True, default=None)
-    reason = serializers.CharField(max_length=1000, required=False, allow_null=True, default=None)
+    reason = OptionalTextField(max_length=1000)
 
     def validate_status(self, value: str) -> Status:
         return Status(value)

@@ -42,7 +42,6 @@ REPORTS: Mapping[Status, frozenset[Status]] = {
     Status.EXECUTED:           frozenset({Status.SETTLED, Status.FAILED, Status.SETTLEMENT_REVERSAL}),
 }  # fmt: skip
 
-REPORTABLE = frozenset[Status]().union(*REPORTS.values())
 DEAD = frozenset({Status.FAILED, Status.CANCELLED})  # takes no payment
 
 

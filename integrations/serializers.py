@@ -8,20 +8,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.lib.camel import CamelSerializer
+from config.lib.fields import FlagField, TextField, WholeNumberField
 from integrations import configuration, throttles
 from integrations.models import Integration, IntegrationStatus, IntegrationType, Template
 from webhooks import managed
 
 NAME_MAX, URL_MAX, NETWORKS_MAX = 200, 2048, 100
-
-
-class TextField(serializers.CharField):
-    """Text, and not a number that could be written as text."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
 
 
 class NetworkField(TextField):
@@ -43,12 +35,17 @@ class ChangesSerializer(CamelSerializer):
     webhook_url = TextField(max_length=URL_MAX, required=False, allow_null=True)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
     allowed_networks = serializers.ListField(child=NetworkField(), required=False, max_length=NETWORKS_MAX)
-    require_signature = serializers.BooleanField(required=False)
+    require_signature = FlagField(required=False)
 
 
 class NewIntegrationSerializer(CamelSerializer):
     name = TextField(max_length=NAME_MAX)
     type = serializers.ChoiceField(IntegrationType.choices)
+    status = serializers.ChoiceField(
+        [IntegrationStatus.PENDING],
+        required=False,
+        error_messages={"invalid_choice": "A new integration is pending; change its status once it exists"},
+    )
     config = serializers.DictField(required=False, allow_null=True)
     webhook_url = TextField(max_length=URL_MAX, required=False, allow_null=True)
     template = serializers.PrimaryKeyRelatedField(
@@ -56,7 +53,7 @@ class NewIntegrationSerializer(CamelSerializer):
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
     allowed_networks = serializers.ListField(child=NetworkField(), required=False, max_length=NETWORKS_MAX)
-    require_signature = serializers.BooleanField(required=False)
+    require_signature = FlagField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         template = attrs.get("template")
@@ -66,7 +63,7 @@ class NewIntegrationSerializer(CamelSerializer):
 
 
 class RegenerationSerializer(CamelSerializer):
-    grace_hours = serializers.IntegerField(min_value=0, max_value=168, default=0)
+    grace_hours = WholeNumberField(min_value=0, max_value=168, default=0)
 
 
 class FilterSerializer(CamelSerializer):

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from config.lib.errors import Conflict, Forbidden, NotFound
-from config.lib.pages import NewestFirst
+from config.lib.pages import NewestFirst, whole_list
 from config.lib.requests import client_address
 from integrations import reports, services
 from integrations.documentation import TAGS
@@ -57,6 +57,7 @@ class IntegrationViews(GenericViewSet[Integration]):
     def create(self, request: Request) -> Response:
         """A pending integration and its credentials: the secrets are shown in this reply, and never again."""
         values = _checked(NewIntegrationSerializer, request.data)
+        services.refuse_staff_fields(request.data)
         kind = values.pop("type")
         integration = services.create(user=_user(request), kind=kind, address=_address(request), **values)
         return Response(CreatedSerializer(integration).data, status=201)
@@ -144,7 +145,7 @@ class TemplateViews(GenericViewSet[Template]):
     def list(self, request: Request) -> Response:
         """Every template: the JSON Schema of its config, its scopes and its events."""
         rows = Template.objects.filter(active=True).order_by("type", "name")
-        return Response(TemplateSerializer(rows, many=True).data)
+        return whole_list(TemplateSerializer(rows, many=True).data)
 
 
 def _own(request: Request, pk: str) -> Integration:

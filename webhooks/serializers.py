@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from config.lib.camel import CamelModelSerializer, CamelSerializer
+from config.lib.fields import FlagField, TextField, WholeNumberField
 from webhooks.delivery import max_attempts
 from webhooks.events import EventName
 from webhooks.models import Attempt, Delivery, DeliveryStatus, RetrySchedule, Webhook
@@ -15,15 +16,6 @@ MAX_RETRIES = 20
 RATE_LIMIT_MAX = 10_000
 MAX_GRACE_HOURS = 168
 BIGGEST = 2**31 - 1
-
-
-class TextField(serializers.CharField):
-    """Text, and not a number that could be written as text."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
 
 
 class EventsField(serializers.ListField):
@@ -41,12 +33,12 @@ class WebhookChangesSerializer(CamelSerializer):
 
     url = TextField(required=False, max_length=2048)
     events = EventsField(required=False)
-    active = serializers.BooleanField(required=False)
+    active = FlagField(required=False)
     description = TextField(required=False, allow_blank=True, max_length=DESCRIPTION_MAX)
     retry_schedule = serializers.ChoiceField(RetrySchedule.choices, required=False)
-    max_retries = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=MAX_RETRIES)
-    rate_limit = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=RATE_LIMIT_MAX)
-    ordered = serializers.BooleanField(required=False)
+    max_retries = WholeNumberField(required=False, allow_null=True, min_value=1, max_value=MAX_RETRIES)
+    rate_limit = WholeNumberField(required=False, allow_null=True, min_value=1, max_value=RATE_LIMIT_MAX)
+    ordered = FlagField(required=False)
 
 
 class NewWebhookSerializer(WebhookChangesSerializer):
@@ -147,8 +139,10 @@ class TestedDeliverySerializer(CamelModelSerializer):
 
 
 class DeliveryFilterSerializer(CamelSerializer):
-    status = serializers.ChoiceField(DeliveryStatus.choices, required=False)
-    event = serializers.ChoiceField([name.value for name in EventName], required=False)
+    """The query of the list; an empty value filters nothing."""
+
+    status = serializers.ChoiceField(DeliveryStatus.choices, required=False, allow_blank=True)
+    event = serializers.ChoiceField([name.value for name in EventName], required=False, allow_blank=True)
 
 
 class RetryParametersSerializer(CamelSerializer):
@@ -157,7 +151,7 @@ class RetryParametersSerializer(CamelSerializer):
 
 
 class GraceSerializer(CamelSerializer):
-    grace_hours = serializers.IntegerField(required=False, default=24, min_value=0, max_value=MAX_GRACE_HOURS)
+    grace_hours = WholeNumberField(required=False, default=24, min_value=0, max_value=MAX_GRACE_HOURS)
 
 
 class ReplaySerializer(CamelSerializer):
@@ -165,7 +159,7 @@ class ReplaySerializer(CamelSerializer):
     until = serializers.DateTimeField(required=False, allow_null=True)
     events = EventsField(required=False)
     status = serializers.ListField(child=serializers.ChoiceField(DeliveryStatus.choices), required=False)
-    dry_run = serializers.BooleanField(required=False, default=False)
+    dry_run = FlagField(required=False, default=False)
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and isinstance(data.get("status"), str):

@@ -12,6 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from config.lib.camel import CamelSerializer
 from config.lib.errors import NotFound
+from config.lib.pages import whole_list
 from config.lib.requests import client_address
 from webhooks import services
 from webhooks.analytics import analytics
@@ -157,7 +158,7 @@ class Webhooks(GenericViewSet[Webhook]):
     @extend_schema(responses=CatalogueEntrySerializer(many=True), tags=TAGS)
     def catalogue(self, request: Request) -> Response:
         """The events, with the JSON Schema of their `data` and an example."""
-        return Response([entry._asdict() for entry in CATALOGUE.values()])
+        return whole_list([entry._asdict() for entry in CATALOGUE.values()])
 
 
 class Deliveries(GenericViewSet[Delivery]):
@@ -182,7 +183,8 @@ class Deliveries(GenericViewSet[Delivery]):
     @extend_schema(parameters=[DeliveryFilterSerializer], tags=TAGS)
     def list(self, request: Request, webhook_id: str) -> Response:
         """What was sent or is to be sent, newest first."""
-        wanted = _checked(DeliveryFilterSerializer, request.query_params.dict())
+        given = _checked(DeliveryFilterSerializer, request.query_params.dict())
+        wanted = {name: value for name, value in given.items() if value}
         page = self.paginate_queryset(self.get_queryset().filter(**wanted))
         return self.get_paginated_response(DeliverySerializer(page, many=True).data)
 

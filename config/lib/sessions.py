@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from config.lib.authentication import SessionAuthentication
 from config.lib.camel import CamelSerializer
 from config.lib.errors import TooManyRequests, Unauthorized, as_json
+from config.lib.fields import TextField
 
 _GROUP_ROLES = ("operations", "support", "auditor")
 
@@ -43,8 +44,8 @@ class UserSerializer(CamelSerializer):
 
 
 class CredentialsSerializer(CamelSerializer):
-    username = serializers.CharField(max_length=150)
-    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    username = TextField(max_length=150)
+    password = TextField(max_length=1000, trim_whitespace=False)
 
 
 class MeSerializer(CamelSerializer):

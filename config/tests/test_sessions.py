@@ -63,6 +63,7 @@ def test_the_session_key_changes_at_login(user: User, client: Client) -> None:
         {"password": PASSWORD},
         {"username": "", "password": ""},
         {"username": ["a"], "password": {}},
+        {"username": "asha", "password": 5},
     ],
 )
 def test_a_missing_field_is_a_bad_request(user: User, client: Client, body: dict[str, Any]) -> None:

@@ -103,7 +103,8 @@ BAD: dict[str, list[Any]] = {
     "template": ["unknown", "a b", 5, True, [], {}, "razorpay"],
     "allowedNetworks": ["10.0.0.0/8", 5, {}, ["x"], [5], [None], ["10.0.0.0/33"]],
     "expiresAt": ["soon", 5, True, [], "2026-13-01T00:00:00Z"],
-    "requireSignature": ["maybe", 5, [], {}, None],
+    "requireSignature": ["maybe", "true", 1, 5, [], {}, None],
+    "status": ["active", "inactive", "suspended", "open", 5, [], None],
     "webhookUrl": [
         *("", 5, True, [], {}, "nonsense", "ftp://93.184.215.14/", "javascript:alert(1)"),
         *("http://127.0.0.1/", "http://[::1]/", "http://10.1.2.3/", "http://169.254.169.254/x", "http://2130706433/"),
@@ -135,10 +136,18 @@ def test_accepts_any_name_of_up_to_200_characters(as_owner: Client, name: str) -
 
 
 def test_ids_keys_and_status_in_the_body_are_not_the_callers_to_choose(as_owner: Client, outsider: User) -> None:
-    body = create(as_owner, id="int_1", userId=outsider.pk, user=outsider.pk, apiKey="ak_1", status="active").json()
+    body = create(as_owner, id="int_1", userId=outsider.pk, user=outsider.pk, apiKey="ak_1", status="pending").json()
     row = Integration.objects.get()
     assert row.pk == body["id"] != "int_1"
     assert (row.user_id == outsider.pk, row.status, row.api_key == "ak_1") == (False, "pending", False)
+
+
+@pytest.mark.parametrize("field", ["scopes", "actsFor", "rateLimits"])
+def test_what_only_staff_may_set_is_refused_as_on_a_change(as_owner: Client, field: str) -> None:
+    response = create(as_owner, **{field: []})
+    assert (response.status_code, response.json()["code"]) == (403, "change_requires_staff")
+    assert field in response.json()["message"]
+    assert not Integration.objects.exists()
 
 
 def test_the_hundredth_is_the_last(as_owner: Client, owner: User, as_outsider: Client) -> None:

@@ -74,7 +74,7 @@ def test_a_second_regeneration_ends_the_first_grace(as_owner: Client, owner: Use
     assert (calls(first), calls(second)) == (200, 200)
 
 
-@pytest.mark.parametrize("hours", [-1, 169, 1.5, "x", None, [], {}, True, 10**30, "1" * 1000])
+@pytest.mark.parametrize("hours", [-1, 169, 1.5, "x", "2", None, [], {}, True, 10**30, "1" * 1000])
 def test_refuses_another_grace_and_keeps_the_pair(as_owner: Client, owner: User, hours: Any) -> None:
     integration = an_integration(owner)
     assert regenerate(as_owner, integration, {"graceHours": hours}).status_code == 400

@@ -15,7 +15,9 @@ URL = "/api/integrations/templates"
 
 
 def test_shows_every_template_with_schema_scopes_and_events(as_owner: Client) -> None:
-    rows = as_owner.get(URL).json()
+    reply = as_owner.get(URL)
+    rows = reply.json()
+    assert reply.headers["X-Total-Count"] == str(len(rows))
     assert {row["id"] for row in rows} == {entry.id for entry in TEMPLATES}
     assert {row["type"] for row in rows} == set(IntegrationType.values)
     razorpay = next(row for row in rows if row["id"] == "razorpay")

@@ -98,6 +98,15 @@ def test_creation_is_audited_without_the_secret(as_owner: Client, owner: User) -
         ({"maxRetries": 0}, "/maxRetries", None),
         ({"maxRetries": 21}, "/maxRetries", None),
         ({"rateLimit": 0}, "/rateLimit", None),
+        ({"active": 1}, "/active", None),
+        ({"active": "yes"}, "/active", None),
+        ({"ordered": "true"}, "/ordered", None),
+        ({"ordered": None}, "/ordered", None),
+        ({"maxRetries": "3"}, "/maxRetries", None),
+        ({"maxRetries": 3.0}, "/maxRetries", None),
+        ({"maxRetries": True}, "/maxRetries", None),
+        ({"rateLimit": "50"}, "/rateLimit", None),
+        ({"description": 5}, "/description", None),
     ],
 )
 def test_refuses_what_breaks_the_rules(as_owner: Client, wrong: dict[str, Any], path: str, message: str | None) -> None:

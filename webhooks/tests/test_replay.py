@@ -94,6 +94,13 @@ def test_the_replay_to_an_inactive_webhook_is_held(as_owner: Client, owner: User
     assert Delivery.objects.get().next_retry_at is None
 
 
+@pytest.mark.parametrize("flag", [1, "yes", "true", None])
+def test_a_dry_run_is_asked_for_by_true_alone(as_owner: Client, owner: User, flag: object) -> None:
+    webhook = make_webhook(owner)
+    publish(owner, "order.created")
+    assert replay(as_owner, webhook.id, dryRun=flag).status == 400
+
+
 def test_since_is_required(as_owner: Client, owner: User) -> None:
     webhook = make_webhook(owner)
     delivery = make_delivery(webhook, status="failed", next_retry_at=None)

@@ -136,6 +136,15 @@ def test_retry_failed_can_be_capped(as_owner: Client, owner: User) -> None:
     assert statuses(failed) == ["retrying", "failed"]
 
 
+@pytest.mark.parametrize("query", ["maxRetries=abc", "maxRetries=0", "maxRetries=1.5", "maxRetries=", "force=abc"])
+def test_retry_failed_refuses_parameters_that_make_no_sense(as_owner: Client, owner: User, query: str) -> None:
+    webhook = make_webhook(owner)
+    delivery = make_delivery(webhook, status="failed", next_retry_at=None)
+    reply = call(as_owner, "POST", f"/{webhook.id}/retry-failed?{query}")
+    assert (reply.status, reply.json["code"]) == (400, "validation_error")
+    assert statuses([delivery]) == ["failed"]
+
+
 def test_retry_failed_of_an_inactive_webhook_is_held(as_owner: Client, owner: User) -> None:
     webhook = make_webhook(owner, active=False)
     delivery = make_delivery(webhook, status="failed", next_retry_at=None)

@@ -45,6 +45,8 @@ def test_an_empty_change_is_fine(as_owner: Client, owner: User) -> None:
         ({"events": []}, "At least one event type is required"),
         ({"url": "http://169.254.169.254/"}, "URL must not point to a private or reserved address"),
         ({"url": "file:///etc/passwd"}, "URL must be a valid http or https address"),
+        ({"active": 0}, "active: Must be a valid boolean."),
+        ({"maxRetries": "3"}, "maxRetries: A valid integer is required."),
     ],
 )
 def test_refuses_what_breaks_the_rules(as_owner: Client, owner: User, wrong: dict[str, Any], message: str) -> None:
