@@ -8,7 +8,7 @@ from django.db.models import F, Q
 
 from bulk_orders.states import Status
 from bulk_orders.verdicts import SHOWN, Outcome
-from config.lib.database import LongNameIndex, TransactionTime
+from config.lib.database import ExactDecimalField, LongNameIndex, TransactionTime
 from config.lib.errors import NotFound
 from config.lib.exact_json import ExactJSONField
 
@@ -122,7 +122,7 @@ class Payment(models.Model):
     order = models.ForeignKey(Order, models.DO_NOTHING, related_name="payments", db_constraint=False, db_index=False)
     reference = models.TextField()
     status = models.TextField(choices=PaymentStatus)
-    amount = models.DecimalField(max_digits=19, decimal_places=4)
+    amount = ExactDecimalField(max_digits=19, decimal_places=4)
     remarks = models.TextField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=TransactionTime(), editable=False)
     updated_at = models.DateTimeField(db_default=TransactionTime(), editable=False)

@@ -217,7 +217,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("reference", models.TextField()),
                 ("status", models.TextField(choices=[("received", "Received"), ("failed", "Failed")])),
-                ("amount", models.DecimalField(decimal_places=4, max_digits=19)),
+                ("amount", config.lib.database.ExactDecimalField(decimal_places=4, max_digits=19)),
                 ("remarks", models.TextField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(db_default=config.lib.database.TransactionTime(), editable=False)),
                 ("updated_at", models.DateTimeField(db_default=config.lib.database.TransactionTime(), editable=False)),

@@ -60,6 +60,22 @@ def test_the_identical_repeat_is_no_news(gateway: APIClient, owner: User) -> Non
     assert (Payment.objects.count(), len(events(owner))) == (1, 1)
 
 
+@pytest.mark.parametrize("amount", ["5000.50", "5000", "5000.0000", "0.0001"])
+def test_the_repeat_shows_the_same_digits(gateway: APIClient, owner: User, amount: str) -> None:
+    order, body = an_order(owner), PAID | {"amount": Decimal(amount)}
+    first, second = pay(gateway, order, body), pay(gateway, order, body)
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert f'"amount":{amount},'.encode() in first.content
+    assert first.content.partition(b'"data"')[2] == second.content.partition(b'"data"')[2]
+
+
+def test_remarks_may_be_blank_or_missing(gateway: APIClient, owner: User) -> None:
+    order = an_order(owner)
+    replies = [pay(gateway, order, PAID | {"remarks": remarks}) for remarks in ("", None, "  ")]
+    assert [reply.status_code for reply in replies] == [201, 200, 200]
+    assert [reply.json()["data"]["remarks"] for reply in replies] == [None] * 3
+
+
 def test_a_failed_payment_may_be_received_later(gateway: APIClient, owner: User) -> None:
     order = an_order(owner)
     assert pay(gateway, order, FAILED).status_code == 201
@@ -97,9 +113,9 @@ def test_a_dead_order_takes_no_payment(gateway: APIClient, owner: User, status: 
 
 NONSENSE: dict[str, list[Any]] = {
     "status": ["paid", None, 5, []],
-    "paymentReference": ["", None, {}, "x" * 201],
+    "paymentReference": ["", None, {}, 123, "x" * 201],
     "amount": [0, -1, "0.00", True, None, "1e3", "1.23456", "x", [], 10**15],
-    "remarks": [{}],
+    "remarks": [{}, 5, True],
 }
 
 

@@ -19,6 +19,16 @@ class TransactionTime(Now):
         return "CURRENT_TIMESTAMP", ()
 
 
+class ExactDecimalField(models.DecimalField):  # type: ignore[type-arg]  # generic in the stubs alone
+    """``numeric`` without a scale, which keeps the zeros that were written: 5000.50 does not come back as 5000.5000.
+
+    `max_digits` and `decimal_places` bound what forms take, not the column.
+    """
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "numeric"
+
+
 class NextDeliverySequence(Func):
     """The next number of ``webhook_deliveries_sequence``."""
 
