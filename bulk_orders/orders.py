@@ -37,6 +37,11 @@ class ClaimedByAnother(Conflict):
         super().__init__("The order is claimed by another checker", code="claimed_by_another")
 
 
+class AlreadyClaimed(Conflict):
+    def __init__(self) -> None:
+        super().__init__("You have claimed this order already", code="already_claimed")
+
+
 class NotClaimed(Conflict):
     def __init__(self) -> None:
         super().__init__("Only the checker who claimed the order can release it", code="not_claimed")
@@ -83,7 +88,7 @@ def claim(*, order_id: int, checker_id: int) -> Order:
     """Reserve an order for one checker."""
     order = Order.objects.locked(order_id)
     if order.status == Status.PENDING_APPROVAL and order.claimed_by is not None:
-        raise ClaimedByAnother
+        raise AlreadyClaimed if order.claimed_by == checker_id else ClaimedByAnother
     return _take(Step.CLAIM, order, by=checker_id, claimed_by=checker_id)
 
 

@@ -75,6 +75,14 @@ def test_a_rejection_needs_a_reason(owner: User, checker: User, body: dict[str, 
     assert unchanged(order)
 
 
+@pytest.mark.parametrize("reason", [5, True, ["closed"], {}])
+def test_a_reason_is_text(owner: User, checker: User, reason: Any) -> None:
+    order = an_order(owner)
+    reply = act(checker, order, "reject", reason=reason)
+    assert (reply.status_code, reply.json()["details"][0]["path"]) == (400, "/reason")
+    assert unchanged(order)
+
+
 @pytest.mark.parametrize("deed", ["authorize", "reject"])
 def test_nobody_decides_on_their_own_order(checker: User, deed: str) -> None:
     order = an_order(checker)
@@ -125,6 +133,17 @@ def test_a_released_order_must_be_claimed_first(owner: User, checker: User, deed
 def test_what_one_checker_holds_no_other_touches(owner: User, checker: User, other_checker: User, deed: str) -> None:
     order = an_order(owner, claimed_by=checker.pk)
     assert act(other_checker, order, deed).status_code == 409
+    assert unchanged(order)
+
+
+def test_who_holds_an_order_is_told_so_when_claiming_it_again(owner: User, checker: User, other_checker: User) -> None:
+    order = an_order(owner, claimed_by=checker.pk)
+    for user, code, message in (
+        (checker, "already_claimed", "You have claimed this order already"),
+        (other_checker, "claimed_by_another", "The order is claimed by another checker"),
+    ):
+        reply = act(user, order, "claim")
+        assert (reply.status_code, reply.json()["code"], reply.json()["message"]) == (409, code, message)
     assert unchanged(order)
 
 
