@@ -1,0 +1,93 @@
+"""The accounts of a run of chaos: what is whole passes, and every broken promise is named."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from bulk_orders import intake, processing
+from config.demo.orders import forms
+from config.proof.book import Account, Facts, Seen, recovery_seconds, sent, unfinished
+from config.proof.report import table
+from webhooks.models import Attempt, Delivery, DeliveryStatus, Webhook
+
+pytestmark = pytest.mark.django_db
+ROWS = 50  # of the demo's: two of them wrong
+
+
+@pytest.fixture
+def since() -> datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def batch_id(since: datetime) -> str:
+    """A batch that went well, and its deliveries as if they had been sent."""
+    user = User.objects.create_user("partner")
+    Webhook.objects.create(user=user, url="http://127.0.0.1:9/", events=["order.created", "bulk_order.completed"])
+    with transaction.atomic():
+        batch, _ = intake.submit(user_id=user.pk, rows=forms(ROWS), limit=ROWS, options=intake.Options(), address=None)
+        processing.process_at_once(batch)
+    Delivery.objects.update(status=DeliveryStatus.DELIVERED, next_retry_at=None, last_attempt_at=timezone.now())
+    return batch.pk
+
+
+def account(batch_id: str, since: datetime) -> Account:
+    must = sent(since)
+    seen = Seen.of(must, {webhook: Counter(events) for webhook, events in must.items()})
+    return Account("test", ROWS, 2, 1, 1, 0, Facts.of([batch_id], since), seen, recovery=1.0)
+
+
+def test_a_run_without_loss_has_no_faults(batch_id: str, since: datetime) -> None:
+    whole = account(batch_id, since)
+    assert whole.faults() == []
+    assert whole.seen == Seen(requests=49, pairs=49, lost=0, strangers=0)
+    assert unfinished() == 0
+    assert recovery_seconds(since, timezone.now()) == 0
+    assert "test" in table([whole])
+
+
+def test_what_never_came_and_what_nobody_sent_is_counted() -> None:
+    seen = Seen.of({"wh": ["evt_1", "evt_2"]}, {"wh": Counter(evt_2=3, evt_9=1)})
+    assert seen == Seen(requests=4, pairs=2, lost=1, strangers=1)
+    assert seen.duplicates == 2
+
+
+def test_an_order_without_its_event_is_found(batch_id: str, since: datetime) -> None:
+    Delivery.objects.filter(event="order.created").first().source.delete()  # type: ignore[union-attr]
+    faults = account(batch_id, since).faults()
+    assert "47 events for 48 orders" in faults
+
+
+def test_a_delivery_that_waits_is_found(batch_id: str, since: datetime) -> None:
+    one = Delivery.objects.all()[:1].values("pk")
+    Delivery.objects.filter(pk__in=one).update(status=DeliveryStatus.PENDING, next_retry_at=timezone.now())
+    assert account(batch_id, since).faults() == ["48 of 49 deliveries are delivered"]
+    assert unfinished() == 1
+
+
+def test_two_recorded_successes_are_a_double_effect(batch_id: str, since: datetime) -> None:
+    delivery = Delivery.objects.all()[0]
+    for _ in range(2):
+        Attempt.objects.create(delivery=delivery, at=timezone.now(), response_code=200, duration_ms=1)
+    assert account(batch_id, since).faults() == ["1 deliveries succeeded twice"]
+
+
+def test_a_batch_that_nobody_submitted_is_found(batch_id: str, since: datetime) -> None:
+    lonely = replace(account(batch_id, since), submissions=0)
+    assert "0 submissions made 1 batches" in lonely.faults()
+
+
+def test_duplicates_are_excused_by_deaths_only(batch_id: str, since: datetime) -> None:
+    doubled = replace(account(batch_id, since), seen=Seen(requests=51, pairs=49, lost=0, strangers=0))
+    assert doubled.faults() == ["2 duplicates, though nothing died"]
+    assert replace(doubled, kills=1).faults() == []
+
+
+def test_a_slow_recovery_and_trouble_are_faults(batch_id: str, since: datetime) -> None:
+    slow = replace(account(batch_id, since), recovery=31.0, trouble=("it did not drain",))
+    assert slow.faults() == ["it did not drain", "recovery took 31.0 s"]
