@@ -232,7 +232,6 @@ def test_a_minor_needs_every_detail_of_the_guardian(minor: dict[str, Any], missi
 def test_a_guardian_has_a_name(name: Any) -> None:
     expected = ["Nominee 1: Guardian details are required for a minor"]
     assert with_nominees(nominee(isMinor=True, **GUARDIAN | {"guardianName": name})) == expected
-    assert with_nominees(nominee(**minor)) == expected
 
 
 def test_a_minor_may_have_no_pan_but_not_a_false_one() -> None:
