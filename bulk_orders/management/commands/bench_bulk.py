@@ -210,7 +210,7 @@ def scratch() -> Iterator[dict[str, str]]:
 @contextmanager
 def worker(concurrency: int) -> Iterator[int]:
     """A Celery worker for bulk orders alone: deliveries have their own benchmark. Yields its process id."""
-    command = [sys.executable, "-m", "celery", "-A", "config", "worker", "-Q", "bulk_orders", "-l", "WARNING"]
+    command = [sys.executable, "-m", "celery", "-q", "-A", "config", "worker", "-Q", "bulk_orders", "-l", "WARNING"]
     process = subprocess.Popen([*command, "--concurrency", str(concurrency)])  # noqa: S603
     try:
         yield process.pid

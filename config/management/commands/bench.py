@@ -58,7 +58,10 @@ class Command(BaseCommand):
         lines = []
         arguments = [sys.executable, "-u", "manage.py", *command]
         self.stdout.write(f"\n$ manage.py {' '.join(command)}")
-        with subprocess.Popen(arguments, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603
+        quiet = os.environ | {"LOG_LEVEL": "ERROR"}
+        with subprocess.Popen(  # noqa: S603 - our own commands
+            arguments, cwd=settings.BASE_DIR, env=quiet, stdout=subprocess.PIPE, text=True
+        ) as child:
             assert child.stdout is not None
             for line in child.stdout:
                 lines.append(line)

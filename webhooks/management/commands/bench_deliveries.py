@@ -170,7 +170,7 @@ def receiver(delay: float) -> Iterator[str]:
 def worker(processes: int) -> Iterator[int]:
     """A real Celery worker that waits for its first message; its process id."""
     client().flushdb()
-    command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--queues", "webhooks", "--loglevel", "ERROR"]
+    command = [sys.executable, "-m", "celery", "-q", "-A", "config", "worker", "-Q", "webhooks", "-l", "ERROR"]
     command += ["--concurrency", str(processes), "--without-gossip", "--without-mingle"]
     with subprocess.Popen(command, start_new_session=True) as process:  # noqa: S603
         while not any(each["cmd"] == "brpop" for each in client().client_list()):
