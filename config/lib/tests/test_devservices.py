@@ -342,3 +342,15 @@ def test_a_foreign_server_on_our_port_is_not_ours(folder: Path, services: Servic
     text = services.valkey.configuration.read_text()
     other.configuration.write_text(text.replace("requirepass ", "requirepass wrong"))
     assert not other.answers()
+
+
+def test_a_throwaway_pair_is_used_whatever_was_set_and_goes_with_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL", "DEVSERVICES_DIR", "DEBUG"):
+        monkeypatch.setenv(name, "postgres://somewhere.else/dear")
+    with devservices.throwaway():
+        services = devservices.in_use()
+        assert services is not None
+        assert all(state.running for state in services.states())
+        assert services.env()["DATABASE_URL"] == os.environ["DATABASE_URL"]
+    assert not any(state.running for state in services.states())
+    assert not services.home.path.exists()
