@@ -12,6 +12,7 @@ from redis import RedisError
 
 from config.lib import rate_limits
 from config.lib.errors import TooManyRequests
+from config.lib.metrics.values import Counter
 from config.lib.rate_limits import Place, Verdict, Window, WindowState
 from config.lib.requests import client_address
 from integrations import lockout
@@ -20,6 +21,9 @@ from integrations.lockout import LockedOut
 from integrations.models import Integration
 
 logger = logging.getLogger(__name__)
+
+# Rises while Valkey is down: callers are let through, and nobody is limited or locked out.
+UNLIMITED = Counter("gateway_api_calls_unlimited", "Calls let through uncounted, since Valkey did not answer.")
 
 
 def windows_for(integration: Integration | None = None) -> tuple[Window, Window]:
@@ -48,6 +52,7 @@ def admit(request: HttpRequest, caller: Caller) -> Admission:
         verdict = rate_limits.ask([*(Place(identity, window) for window in windows), *guard])
     except RedisError as error:
         logger.warning("rate_limits_unavailable", exc_info=error)
+        UNLIMITED.inc()
         states = tuple(WindowState(window, window.limit, window.seconds) for window in windows)
         verdict = Verdict(True, states, int(time.time()), 0)
     own = verdict._replace(states=verdict.states[: len(windows)])
