@@ -14,7 +14,7 @@ ORDERS = {"orders": forms(100)}
 KEY = {"X-API-Key": os.environ.get("LOAD_KEY", ""), "X-API-Secret": os.environ.get("LOAD_SECRET", "")}
 
 
-class Partner(FastHttpUser):  # type: ignore[misc]  # the library is untyped
+class Partner(FastHttpUser):
     """One of a partner's programs: a request, a short pause, the next."""
 
     wait_time = between(0.1, 0.5)
@@ -23,31 +23,31 @@ class Partner(FastHttpUser):  # type: ignore[misc]  # the library is untyped
         self.batches: deque[str] = deque(maxlen=20)
         self.webhook = self._json("/api/webhooks?limit=1", "GET /api/webhooks")[0]["id"]
 
-    @task(2)  # type: ignore[untyped-decorator]
+    @task(2)
     def submit(self) -> None:
         headers = KEY | {"Idempotency-Key": str(uuid4())}
         with self.client.post("/api/bulk-orders", json=ORDERS, headers=headers, name="POST /api/bulk-orders") as reply:
             if reply.ok:
                 self.batches.append(reply.json()["batchId"])
 
-    @task(6)  # type: ignore[untyped-decorator]
+    @task(6)
     def poll(self) -> None:
         if self.batches:
             self._json(f"/api/bulk-orders/{self.batches[-1]}", "GET /api/bulk-orders/{id}")
 
-    @task(2)  # type: ignore[untyped-decorator]
+    @task(2)
     def list_batches(self) -> None:
         self._json("/api/bulk-orders", "GET /api/bulk-orders")
 
-    @task(2)  # type: ignore[untyped-decorator]
+    @task(2)
     def list_orders(self) -> None:
         self._json("/api/order-management/orders", "GET /api/order-management/orders")
 
-    @task(2)  # type: ignore[untyped-decorator]
+    @task(2)
     def list_deliveries(self) -> None:
         self._json(f"/api/webhooks/{self.webhook}/deliveries", "GET /api/webhooks/{id}/deliveries")
 
-    @task(1)  # type: ignore[untyped-decorator]
+    @task(1)
     def list_results(self) -> None:
         if self.batches:
             self._json(f"/api/bulk-orders/{self.batches[0]}/results", "GET /api/bulk-orders/{id}/results")

@@ -22,7 +22,7 @@ from config.lib.audit import AuditEntry
 from config.lib.encryption import decrypt
 from config.lib.metrics.scrape import exposition
 from config.lib.metrics.truths import DatabaseTruths
-from config.lib.sealing import Unsealable
+from config.lib.sealing import Unsealable, unseal
 from config.lib.tests import store
 from webhooks import signing
 from webhooks.tests.factories import make_delivery, make_user, make_webhook
@@ -239,4 +239,4 @@ def test_a_truncated_stream_is_unsealable_not_short(owner: User, settings: Any, 
     run("backup")
     (tmp_path / "cut").write_bytes(files(settings)[0].read_bytes()[:5000])
     with (tmp_path / "cut").open("rb") as file, pytest.raises(Unsealable):
-        list(backup.unseal(file, backup.keys()))
+        list(unseal(file, backup.keys()))
