@@ -98,12 +98,18 @@ class Listener:
             self._task.cancel()
             self._task, self._reliable_from = None, float("inf")
 
+    def _is_wanted(self) -> bool:
+        """Asked in every round: a cancellation that comes while a client library ends a wait may be lost in it."""
+        return self._task is asyncio.current_task()
+
     async def _listen(self) -> None:
-        while True:
+        while self._is_wanted():
             try:
                 await self._subscription()
             except (redis.ConnectionError, redis.TimeoutError) as error:
                 logger.warning("announcements_unheard", extra={"reason": str(error)})
+            if not self._is_wanted():
+                return
             self._reliable_from = float("inf")
             self._wake_all()
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -116,7 +122,7 @@ class Listener:
         async with valkey, valkey.pubsub() as subscription:
             await subscription.subscribe(CHANNEL)
             answered = True
-            while True:
+            while self._is_wanted():
                 # The time to wait is given, so that the client's own idea of a timeout does not end an idle night.
                 message = await subscription.get_message(timeout=PULSE_SECONDS)
                 if message is None and not answered:
