@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 
+from django.conf import settings
+
 from config.lib.errors import Unavailable
 from webhooks.delivery import new_transport
 from webhooks.transport import Reply, Request, Transport
@@ -93,10 +95,10 @@ class _Waiting:
 
 
 @cache
-def _of_process(_pid: int) -> Sender:
+def _made(_pid: int, _networks: tuple[str, ...], _timeout: float) -> Sender:
     return Sender(new_transport())
 
 
 def sender() -> Sender:
-    """This process's own: threads and sockets do not survive a fork."""
-    return _of_process(os.getpid())
+    """This process's own, for the rules in force: threads and sockets do not survive a fork."""
+    return _made(os.getpid(), tuple(settings.WEBHOOKS_ALLOWED_NETWORKS), settings.WEBHOOK_TIMEOUT_SECONDS)

@@ -9,6 +9,10 @@ from channels.testing import WebsocketCommunicator
 from config.lib.handshakes import Receive, Scope, Send, from_allowed_origins, request_of
 
 
+# The channels library closes database connections around each of its consumers.
+pytestmark = pytest.mark.django_db
+
+
 async def open_to_all(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     await send({"type": "websocket.accept"})
