@@ -8,7 +8,6 @@ from channels.testing import WebsocketCommunicator
 
 from config.lib.handshakes import Receive, Scope, Send, from_allowed_origins, request_of
 
-
 # The channels library closes database connections around each of its consumers.
 pytestmark = pytest.mark.django_db
 
