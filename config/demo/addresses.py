@@ -5,7 +5,7 @@ import socket
 
 def is_free(port: int) -> bool:
     """Whether nobody listens there, on any address: a server on all of them would take our requests."""
-    for host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104 - only a look
+    for host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104  # nosec B104  # only a look
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
