@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import AbstractUser
 from django.http import HttpRequest
 from django.urls import reverse
@@ -264,7 +265,7 @@ def _month(today: Today) -> Iterator[tuple[str, Panel]]:
 def _failing(now: datetime) -> Panel:
     rows = [
         (
-            marks.link(reverse("admin:webhooks_webhook_change", args=[row.id]), marks.clipped(row.url, 48)),
+            marks.link(reverse("admin:webhooks_webhook_change", args=[quote(row.id)]), marks.clipped(row.url, 48)),
             marks.number(row.failures), marks.when(row.since, now), marks.clipped(row.error, 60),
         )
         for row in state.failing_endpoints()
@@ -301,7 +302,11 @@ def _callers(today: Today) -> Panel:
 
 
 def _integration(key: str, names: dict[str, str]) -> object:
-    return marks.link(reverse("admin:integrations_integration_change", args=[key]), names[key]) if key in names else key
+    return (
+        marks.link(reverse("admin:integrations_integration_change", args=[quote(key)]), names[key])
+        if key in names
+        else key
+    )
 
 
 def _spans(times: Sequence[Figure], start: datetime) -> list[tuple[float, float] | None]:

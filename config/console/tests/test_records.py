@@ -12,6 +12,7 @@ from bulk_orders import orders
 from bulk_orders.tests.forms import cart_item, order_form
 from config.console.tests.world import World
 from config.lib.console.marks import record_url
+from webhooks.tests.factories import make_webhook
 
 Sessions = Callable[[User], Client]
 KINDS = [name for name in World._fields if name not in ("partner", "failed")]
@@ -108,3 +109,9 @@ def test_the_audit_of_a_record_is_for_auditors(auditor: User, support: User, wor
 def test_a_record_that_is_not_there_leads_back_to_the_front_page(admin: User, session: Sessions, db: None) -> None:
     reply = session(admin).get(reverse("admin:webhooks_delivery_change", args=["del_1_0"]))
     assert reply.status_code == 302
+
+
+@pytest.mark.parametrize("middle", ["_40", "_23", "_5F", "_3A"])
+def test_an_id_that_looks_escaped_is_found(admin: User, partner: User, session: Sessions, middle: str) -> None:
+    webhook = make_webhook(partner, id=f"wh_1795313637324{middle}362c6b0bf19a")
+    assert webhook.url in page(session(admin), webhook)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import models
@@ -135,7 +136,7 @@ class Desk:
         return {**self.admin_site.each_context(request), "opts": self.opts}
 
     def _record_url(self, obj: models.Model) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[quote(obj.pk)])
 
     def _deed_url(self, obj: models.Model, deed: Deed) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_deed", args=[obj.pk, deed.name])

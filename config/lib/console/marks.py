@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from django.contrib.admin.utils import quote
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
@@ -120,7 +121,8 @@ def words(values: list[str], most: int = 20) -> SafeString:
 
 def record_url(model: type[models.Model] | models.Model, pk: Any) -> str:
     meta = model._meta
-    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[pk])
+    # Quoted as the admin does: in an id such as wh_1_40… it would take "_40" for an escaped character.
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[quote(pk)])
 
 
 def list_url(model: type[models.Model], **filters: object) -> str:

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from django.apps import apps
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
@@ -72,4 +73,4 @@ def _newest(name: str) -> str | None:
     """The page of the newest record of a kind."""
     app, model = name.rsplit("_", 1)
     key = apps.get_model(app, model)._default_manager.order_by("-pk").values_list("pk", flat=True).first()
-    return reverse(f"admin:{name}_change", args=[key]) if key else None
+    return reverse(f"admin:{name}_change", args=[quote(key)]) if key else None
