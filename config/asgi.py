@@ -15,6 +15,7 @@ http = get_asgi_application()
 
 # Only now: their modules hold models, which need the settings and the apps.
 from bulk_orders.consumers import BatchProgress  # noqa: E402
+from config.lib.farewell import lifespan  # noqa: E402
 from config.lib.handshakes import Application, from_allowed_origins  # noqa: E402
 from config.lib.sockets import LiveView, unknown  # noqa: E402
 from integrations.middleware import api_gate, open_connection_gate  # noqa: E402
@@ -37,4 +38,6 @@ sockets = [
     route(r"^ws/webhooks/(?P<webhook_id>[^/]+)/deliveries/?$", live(DeliveryFeed)),
     route(r"", unknown),
 ]
-application = ProtocolTypeRouter({"http": http, "websocket": from_allowed_origins(URLRouter(sockets))})
+application = ProtocolTypeRouter(
+    {"http": http, "websocket": from_allowed_origins(URLRouter(sockets)), "lifespan": lifespan}
+)

@@ -24,6 +24,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSetMixin
 
 from config.lib.announcements import listener, next_news
+from config.lib.farewell import goodbye
 from config.lib.handshakes import Application, Receive, Scope, Send, request_of
 from config.lib.requests import well_formed
 
@@ -88,14 +89,15 @@ class LiveView:
         await receive()
         # Accepted before it is judged: browsers tell a page nothing about a handshake that was refused.
         await send({"type": "websocket.accept"})
-        tasks = [asyncio.create_task(work) for work in (self._show(send), _hear(receive))]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        await _close(send, next(task.result() for task in done))
+        with goodbye() as end_of_process:
+            ends = [asyncio.create_task(self._show(send)), asyncio.create_task(_hear(receive)), end_of_process]
+            try:
+                done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for end in ends:
+                    end.cancel()
+                await asyncio.gather(*ends, return_exceptions=True)
+            await _close(send, next(end.result() for end in done))
 
     async def _show(self, send: Send) -> int:
         """Show the state until it may be shown no longer; return the code to close with."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -19,6 +19,7 @@ from bulk_orders.models import Batch
 from bulk_orders.tests.calls import api_of, submit, work
 from bulk_orders.tests.forms import order_form
 from config.demo.processes import Processes
+from config.lib import farewell
 from config.lib.devservices.processes import until
 from config.lib.tests.own_valkey import free_port, own_valkey
 from config.tests.live import cookies_of
@@ -34,9 +35,13 @@ def url_of_the_test_database() -> str:
     return urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
 
 
+class Server(NamedTuple):
+    url: str
+    processes: Processes
+
+
 @contextmanager
-def running(redis_url: str, folder: Path) -> Iterator[str]:
-    """The server's base URL."""
+def running(redis_url: str, folder: Path) -> Iterator[Server]:
     port = free_port()
     environment = {"WS_PORT": str(port), "DATABASE_URL": url_of_the_test_database(), "REDIS_URL": redis_url}
     environment |= {"GRANIAN_HOST": "127.0.0.1", "ALLOWED_HOSTS": "127.0.0.1"}
@@ -50,14 +55,14 @@ def running(redis_url: str, folder: Path) -> Iterator[str]:
                 return False
 
         assert until(is_up, seconds=60), processes.log("ws").read_text()
-        yield f"ws://127.0.0.1:{port}"
+        yield Server(f"ws://127.0.0.1:{port}", processes)
         assert "Traceback" not in processes.log("ws").read_text()
 
 
 @pytest.fixture(scope="module")
 def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running(settings.REDIS_URL, tmp_path_factory.mktemp("ws")) as url:
-        yield url
+    with running(settings.REDIS_URL, tmp_path_factory.mktemp("ws")) as server:
+        yield server.url
 
 
 @pytest.fixture
@@ -87,18 +92,25 @@ def message(client: websocket.WebSocket) -> Any:
     return json.loads(client.recv())
 
 
+def close_code(client: websocket.WebSocket) -> int:
+    """Of what comes next, which must be the end."""
+    opcode, data = client.recv_data()
+    assert opcode == websocket.ABNF.OPCODE_CLOSE, data
+    return int.from_bytes(data[:2], "big")
+
+
 def move(batch_id: str, error: str) -> None:
     """In silence: nothing is announced."""
     Batch.objects.filter(pk=batch_id).update(error=error)
 
 
-def test_a_watcher_outlives_an_idle_time_and_the_loss_of_valkey(
+def test_a_watcher_outlives_an_idle_time_and_the_loss_of_valkey_and_is_told_of_the_end(
     settings: Any, tmp_path: Path, owner: User, batch_id: str
 ) -> None:
     with (
         own_valkey(settings) as valkey,
         running(valkey.url, tmp_path) as server,
-        watch(f"{server}/ws/bulk-orders/{batch_id}", owner) as client,
+        watch(f"{server.url}/ws/bulk-orders/{batch_id}", owner) as client,
     ):
         assert message(client)["status"] == "pending"
         time.sleep(IDLE_SECONDS)
@@ -110,6 +122,9 @@ def test_a_watcher_outlives_an_idle_time_and_the_loss_of_valkey(
         valkey.start()
         move(batch_id, "with Valkey again")
         assert message(client)["error"] == "with Valkey again"
+        server.processes.children["ws"].terminate()
+        assert close_code(client) == farewell.RESTART
+        assert server.processes.children["ws"].wait(farewell.PATIENCE_SECONDS) == 0
 
 
 def test_a_client_sees_why_it_is_turned_away(server: str, owner: User, batch_id: str) -> None:
@@ -117,8 +132,7 @@ def test_a_client_sees_why_it_is_turned_away(server: str, owner: User, batch_id:
     cookies = {4401: "", 4404: cookies_of(session_of(owner))["Cookie"]}
     for url, code in codes.items():
         with client_of(url, cookies[code]) as client:
-            opcode, data = client.recv_data()
-            assert (opcode, int.from_bytes(data[:2], "big")) == (websocket.ABNF.OPCODE_CLOSE, code)
+            assert close_code(client) == code
 
 
 def test_a_foreign_page_does_not_get_as_far_as_a_socket(server: str, owner: User, batch_id: str) -> None:
