@@ -111,8 +111,9 @@ def database(url: str) -> dict[str, Any]:
     parsed: dict[str, Any] = env.db_url_config(url.split("?", maxsplit=1)[0] if folder else url)
     pool_size: int = env.int("DATABASE_POOL_SIZE", default=0)
     parsed["HOST"] = folder or parsed["HOST"]
+    parsed["ENGINE"] = "config.lib.postgresql"
     parsed["CONN_MAX_AGE"] = 0 if pool_size else 60
-    parsed["CONN_HEALTH_CHECKS"] = True
+    parsed["CONN_HEALTH_CHECKS"] = not pool_size  # our engine looks at what it takes out of a pool
     # Whoever is frozen, or vanishes with its machine, inside a transaction holds its locks no longer than a lease.
     parsed.setdefault("OPTIONS", {})["options"] = "-c idle_in_transaction_session_timeout=20s"
     parsed["OPTIONS"]["application_name"] = "gateway"
@@ -373,6 +374,12 @@ BACKUP_KEEP_DAYS: int = env.int("BACKUP_KEEP_DAYS", default=14)
 
 # What is counted by the hour, see `config.lib.figures`.
 FIGURES = ["webhooks.figures.SOURCES", "bulk_orders.figures.SOURCES", "integrations.figures.SOURCES"]
+LEDGERS = [
+    "config.lib.figures.LEDGER",
+    "integrations.figures.HOURS",
+    "integrations.figures.DAYS",
+    "webhooks.figures.LEDGER",
+]
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Partner gateway",
     "SITE_HEADER": "Partner gateway",

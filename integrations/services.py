@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.lib import audit, exact_json
+from config.lib.database import count_under_lock
 from config.lib.errors import BadRequest, Conflict, Forbidden
 from integrations import configuration, scopes
 from integrations.catalogue import DEFAULT_EVENTS
@@ -64,9 +65,11 @@ def create(
     integration.api_key, integration.api_secret = new_api_key(), new_api_secret()
     integration.webhook_secret = generate_secret() if webhook_url else None
     with transaction.atomic():
-        _check_number(user)
+        if count_under_lock("integrations", user.pk) >= MAX_PER_USER:
+            raise Conflict(f"A user may have at most {MAX_PER_USER} integrations", code="limit_reached")
         integration.save(force_insert=True)
-        _keep_webhook(integration)
+        if webhook_url:
+            _keep_webhook(integration)
         audit.record("integration.created", target=integration, actor=user, address=address, after=_facts(integration))
     return integration
 
@@ -218,13 +221,6 @@ def _checked_config(config: Mapping[str, Any], changes: Mapping[str, Any], templ
 def keep_webhook_secret(*, integration_id: str, secret: str) -> None:
     """The managed webhook's secret was rotated; called in that transaction."""
     Integration.objects.filter(pk=integration_id).update(webhook_secret=secret, updated_at=timezone.now())
-
-
-def _check_number(user: User) -> None:
-    # The user's row is locked, so that two calls at once cannot both be the hundredth.
-    User.objects.select_for_update().get(pk=user.pk)
-    if Integration.objects.for_user(user.pk).count() >= MAX_PER_USER:
-        raise Conflict(f"A user may have at most {MAX_PER_USER} integrations", code="limit_reached")
 
 
 def _locked(integration: Integration) -> Integration:

@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 
 from config.lib import audit
 from config.lib.announcements import announce
+from config.lib.database import count_under_lock
 from config.lib.errors import BadRequest, Conflict
 from config.lib.exact_json import as_utc
 from webhooks import backlog, nudge, outbox, queue
@@ -75,16 +76,13 @@ def create(
     verify_url(url)
     _verify_secret(secret)
     with transaction.atomic():
-        # The user's row is locked, so that two calls at once can't both be the hundredth.
-        User.objects.select_for_update(no_key=True).get(pk=user_id)
-        if Webhook.objects.for_user(user_id).filter(integration_id=None).count() >= MAX_PER_USER:
+        if count_under_lock("webhooks", user_id, condition="integration_id IS NULL") >= MAX_PER_USER:
             raise LimitReached
         webhook = Webhook(
             user_id=user_id, url=url, events=_known(events), secret=secret or generate_secret(), **options
         )
         webhook.save(force_insert=True)
         audit.record("webhook.created", target=webhook, actor=actor, address=address, after=_facts(webhook))
-    webhook.refresh_from_db()
     return webhook
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.operations import RunSQL
 from django.db.models import Func
@@ -40,6 +40,20 @@ class LongNameIndex(models.Index):
     """An index whose name is the seed schema's, though longer than the 30 characters that Django allows for Oracle."""
 
     max_name_length = 63
+
+
+def count_under_lock(table: str, user_id: int, *, condition: str = "true") -> int:
+    """How many rows of `table` a user has. The user's row stays locked to the end of the transaction: of two calls at
+    once, the second counts what the first has made.
+
+    Both statements go in one message, which PostgreSQL takes because our cursors bind parameters themselves. Each has
+    its own snapshot, and that of the count is taken when the lock is held.
+    """
+    count = f"SELECT count(*) FROM {table} WHERE user_id = %s AND {condition}"  # noqa: S608  # our own words
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT FROM auth_user WHERE id = %s FOR NO KEY UPDATE; {count}", [user_id, user_id])
+        cursor.nextset()
+        return int(cursor.fetchone()[0])
 
 
 def foreign_key(table: str, column: str, target: str, to_column: str = "id", on_delete: str = "CASCADE") -> RunSQL:

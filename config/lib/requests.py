@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -21,6 +22,11 @@ def client_address(request: HttpRequest) -> str:
     hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
     count = settings.TRUSTED_PROXY_COUNT
     address = hops[-count] if 1 <= count <= len(hops) else request.META.get("REMOTE_ADDR", "")
+    return _canonical(address)
+
+
+@lru_cache(maxsize=1024)  # asked several times a request, and of few callers in a row
+def _canonical(address: str) -> str:
     try:
         return str(ipaddress.ip_address(address))
     except ValueError:

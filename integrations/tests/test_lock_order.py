@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
+from config.lib.database import count_under_lock
 from integrations import services
 from integrations.models import Integration
 from integrations.tests.factories import a_user, an_integration
@@ -50,3 +51,24 @@ def test_a_rotation_waits_for_the_integration_before_it_holds_the_webhook() -> N
     rotation.join()
     row = Integration.objects.get()
     assert row.webhook_secret == Webhook.objects.get().secret != integration.webhook_secret
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_user_who_creates_waits_for_another_call_of_theirs_and_counts_what_it_made() -> None:
+    owner = a_user()
+    counted: list[int] = []
+
+    def count() -> None:
+        with transaction.atomic():
+            counted.append(count_under_lock("integrations", owner.pk))
+        connection.close()
+
+    second = Thread(target=count)
+    with transaction.atomic():
+        assert count_under_lock("integrations", owner.pk) == 0
+        second.start()
+        while second.is_alive() and not somebody_waits():
+            pass
+        an_integration(owner)
+    second.join()
+    assert counted == [1]

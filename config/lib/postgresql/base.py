@@ -1,0 +1,32 @@
+"""Django's PostgreSQL, whose pool sees whether a connection has ended without asking the server at every request."""
+
+import select
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from psycopg_pool import ConnectionPool
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection(conn_params)
+        while self.pool and not is_open(connection):
+            self.pool.putconn(connection)  # opens another in its place
+            connection = super().get_new_connection(conn_params)
+        return connection
+
+
+def is_open(connection: psycopg.Connection[Any]) -> bool:
+    """Whether an idle connection will do. A server has little to say on one but that it hangs up: while there is
+    nothing to read, the round trip of a ``SELECT 1`` would tell no more."""
+    look = select.poll()
+    look.register(connection.fileno(), select.POLLIN)
+    if not look.poll(0):
+        return True
+    try:
+        ConnectionPool.check_connection(connection)
+    except psycopg.Error:
+        connection.close()
+        return False
+    return True

@@ -1,0 +1,64 @@
+"""A pool hands out connections that work, and asks the server only where there is doubt."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from config.lib.postgresql.base import DatabaseWrapper, is_open
+
+
+@pytest.fixture
+def pooled(transactional_db: None) -> Iterator[DatabaseWrapper]:
+    """The test database through a pool of one, as a web process has it."""
+    wanted: dict[str, Any] = {**connection.settings_dict, "CONN_HEALTH_CHECKS": False, "CONN_MAX_AGE": 0}
+    wanted["OPTIONS"] = {**wanted["OPTIONS"], "pool": {"min_size": 1, "max_size": 1, "timeout": 5}}
+    wrapper = DatabaseWrapper(wanted, alias="default")
+    yield wrapper
+    wrapper.close()
+    wrapper.close_pool()
+
+
+def number_of(wrapper: DatabaseWrapper) -> int:
+    """The server's process behind the connection that a request gets; it goes back to the pool."""
+    with wrapper.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        number = int(cursor.fetchone()[0])
+    wrapper.close()
+    return number
+
+
+def end(number: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [number])
+
+
+def test_a_connection_is_used_again(pooled: DatabaseWrapper) -> None:
+    assert number_of(pooled) == number_of(pooled)
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced_unseen(pooled: DatabaseWrapper) -> None:
+    first = number_of(pooled)
+    end(first)
+    assert number_of(pooled) != first
+
+
+def test_nothing_is_sent_to_find_a_connection_open(pooled: DatabaseWrapper) -> None:
+    pooled.ensure_connection()
+    raw: psycopg.Connection[Any] = pooled.connection
+    sent: list[Any] = []
+    raw.execute = lambda *arguments: sent.append(arguments)  # type: ignore[assignment, method-assign]
+    assert is_open(raw)
+    assert not sent
+
+
+def test_a_notice_is_no_farewell(pooled: DatabaseWrapper) -> None:
+    pooled.ensure_connection()
+    raw: psycopg.Connection[Any] = pooled.connection
+    raw.execute("LISTEN anything")
+    with connection.cursor() as cursor:
+        cursor.execute("NOTIFY anything")
+    assert is_open(raw)
+    raw.close()
