@@ -1,6 +1,7 @@
 """The one error shape of the API: ``{"success": false, "message", "errors", "code"}``, and often ``details``."""
 
 import logging
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.signals import got_request_exception
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -121,9 +123,13 @@ def _as_api_error(error: Exception) -> ApiError | None:
         case exceptions.APIException():
             return _framework_error(error)
         case OperationalError():
-            logger.error("database_unavailable", exc_info=error)
-            return Unavailable("Database is unavailable", code="database_unavailable", headers={"Retry-After": "5"})
+            return _without_database(error)
     return None
+
+
+def _without_database(error: OperationalError) -> Unavailable:
+    logger.error("database_unavailable", exc_info=error)
+    return Unavailable("Database is unavailable", code="database_unavailable", headers={"Retry-After": "5"})
 
 
 def _framework_error(error: exceptions.APIException) -> ApiError:
@@ -188,4 +194,11 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _unless_console(request, ApiError(code="internal_error"), defaults.server_error(request))
+    """Django's 500, which it asks for while the error is being handled; 503 if PostgreSQL is what does not answer."""
+    error = sys.exception()
+    if not isinstance(error, OperationalError):
+        return _unless_console(request, ApiError(code="internal_error"), defaults.server_error(request))
+    refusal = _without_database(error)
+    # Without a request: who is logged in, and whatever else a page tells, is in the database.
+    page = HttpResponse(render_to_string("503.html"), status=refusal.status, headers=refusal.headers)
+    return _unless_console(request, refusal, page)

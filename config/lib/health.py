@@ -3,22 +3,24 @@
 import time
 from contextlib import suppress
 
+import psycopg
 import redis
-from django.db import Error, connection
+from django.db import connection
 
 from config.lib import valkey
 
 HEARTBEAT_SECONDS = 10
+PATIENCE_SECONDS = 2  # for PostgreSQL: those who probe wait hardly longer
 WORKER_BEAT = "heartbeat:worker"
 BEAT_BEAT = "heartbeat:beat"
 
 
 def database_answers() -> bool:
+    """Asked over a connection of its own: a pool would first wait for those that are gone, or in use by others."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Error:
-        connection.close()
+        with psycopg.connect(**connection.get_connection_params() | {"connect_timeout": PATIENCE_SECONDS}) as session:
+            session.execute("SELECT 1")
+    except psycopg.Error:
         return False
     return True
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 from rest_framework import serializers
@@ -57,12 +57,22 @@ RAISED: dict[str, Exception] = {
     "database": OperationalError("could not connect to 10.0.0.1"),
     "defect": ZeroDivisionError("private detail"),
 }
+PLAIN = ("database", "defect")
+
+
+def plain(request: HttpRequest, error: Exception) -> HttpResponse:
+    """A view that knows nothing of the API's errors, as those of the console and everything before a view."""
+    raise error
+
+
 urlpatterns = [
     path("api/echo", Echo.as_view()),
     *(path(f"api/{name}", Raising.as_view(error=error)) for name, error in RAISED.items()),
+    *(path(f"{door}/plain-{name}", plain, {"error": RAISED[name]}) for door in ("api", "admin") for name in PLAIN),
 ]
 
 handler400 = "config.lib.errors.bad_request"
+handler500 = "config.lib.errors.server_error"
 
 
 @pytest.fixture
@@ -93,6 +103,20 @@ def refused(response: Any, status: int, code: str) -> dict[str, Any]:
 )
 def test_every_error_has_the_envelope(client: Client, name: str, status: int, code: str) -> None:
     refused(client.get(f"/api/{name}"), status, code)
+
+
+def test_what_breaks_outside_of_the_api_views_has_the_envelope_too(client: Client) -> None:
+    refused(client.get("/api/plain-defect"), 500, "internal_error")
+    response = client.get("/api/plain-database")
+    refused(response, 503, "database_unavailable")
+    assert response.headers["Retry-After"] == "5"
+
+
+def test_staff_see_a_page_that_comes_back_by_itself_while_the_database_is_away(client: Client) -> None:
+    response = client.get("/admin/plain-database")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert '<meta http-equiv="refresh"' in response.content.decode()
+    assert client.get("/admin/plain-defect").status_code == 500
 
 
 def test_a_refusal_carries_its_headers(client: Client) -> None:
