@@ -4,14 +4,15 @@ import base64
 import hashlib
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
 from config.lib import logs
 from config.lib.environment import CHECKOUT, development, env
+from config.lib.postgresql.connections import connection_to
 from config.lib.versions import Retirement
+from config.schedule import schedule
 
 VERSION = "1.0.0"
 BASE_DIR = CHECKOUT
@@ -101,28 +102,8 @@ TEMPLATES = [
 
 DATABASE_URL = required("DATABASE_URL", "")
 REDIS_URL = required("REDIS_URL", "")
-
-
-def database(url: str) -> dict[str, Any]:
-    """Django's form of a PostgreSQL URL. ``?host=/folder`` names a socket; a pool is wanted by web processes only:
-    Celery closes one at every task's end (celery#10554), so its workers keep single connections."""
-    # `host` in the query is libpq's own spelling, which the parser would pass on as an option.
-    folder = parse_qs(urlsplit(url).query).get("host", [""])[0]
-    parsed: dict[str, Any] = env.db_url_config(url.split("?", maxsplit=1)[0] if folder else url)
-    pool_size: int = env.int("DATABASE_POOL_SIZE", default=0)
-    parsed["HOST"] = folder or parsed["HOST"]
-    parsed["ENGINE"] = "config.lib.postgresql"
-    parsed["CONN_MAX_AGE"] = 0 if pool_size else 60
-    parsed["CONN_HEALTH_CHECKS"] = not pool_size  # our engine looks at what it takes out of a pool
-    # Whoever is frozen, or vanishes with its machine, inside a transaction holds its locks no longer than a lease.
-    parsed.setdefault("OPTIONS", {})["options"] = "-c idle_in_transaction_session_timeout=20s"
-    parsed["OPTIONS"]["application_name"] = "gateway"
-    if pool_size:
-        parsed["OPTIONS"]["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
-    return parsed
-
-
-DATABASES = {"default": database(DATABASE_URL)} if DATABASE_URL else {}
+_pool_size: int = env.int("DATABASE_POOL_SIZE", default=0)
+DATABASES = {"default": connection_to(DATABASE_URL, pool_size=_pool_size)} if DATABASE_URL else {}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = REDIS_URL
@@ -150,68 +131,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY = False  # a caller never waits for Valkey: the sweep will find what it was to be told
 CELERY_BEAT_SCHEDULER = "config.lib.scheduler:BeatingScheduler"
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "deliver what is due": {
-        "task": "webhooks.tasks.sweep",
-        "schedule": timedelta(seconds=2),
-        "options": {"expires": 2, "queue": "webhooks"},
-    },
-    "process stalled batches": {
-        "task": "bulk_orders.tasks.sweep",
-        "schedule": timedelta(seconds=5),
-        "options": {"expires": 5, "queue": "bulk_orders"},
-    },
-    "forget idempotency keys": {
-        "task": "bulk_orders.tasks.forget_idempotency_keys",
-        "schedule": timedelta(hours=1),
-        "options": {"expires": 3600, "queue": "bulk_orders"},
-    },
-    "roll up usage": {
-        "task": "integrations.tasks.roll_up_usage",
-        "schedule": timedelta(seconds=5),
-        "options": {"expires": 5, "queue": "integrations"},
-    },
-    "forget replaced credentials": {
-        "task": "integrations.tasks.forget_replaced_credentials",
-        "schedule": timedelta(minutes=10),
-        "options": {"expires": 600, "queue": "integrations"},
-    },
-    "roll up figures": {
-        "task": "config.lib.tasks.roll_up_figures",
-        "schedule": timedelta(minutes=1),
-        "options": {"expires": 60},
-    },
-    "delete old usage": {
-        "task": "integrations.tasks.delete_old_usage",
-        "schedule": timedelta(days=1),
-        "options": {"expires": 86_400, "queue": "integrations"},
-    },
-    "forget former webhook secrets": {
-        "task": "webhooks.tasks.forget_former_secrets",
-        "schedule": timedelta(minutes=10),
-        "options": {"expires": 600, "queue": "webhooks"},
-    },
-    "delete old events": {
-        "task": "webhooks.tasks.delete_old_events",
-        "schedule": timedelta(hours=1),
-        "options": {"expires": 3600, "queue": "webhooks"},
-    },
-    "delete old audit entries": {
-        "task": "config.lib.tasks.delete_old_audit_entries",
-        "schedule": timedelta(days=1),
-        "options": {"expires": 86_400},
-    },
-    "forget sessions": {
-        "task": "config.lib.tasks.forget_sessions",
-        "schedule": timedelta(hours=1),
-        "options": {"expires": 3600},
-    },
-    "back up": {
-        "task": "config.lib.tasks.back_up",
-        "schedule": timedelta(hours=env.int("BACKUP_EVERY_HOURS", default=24)),
-        "options": {"expires": 3600},
-    },
-}
+CELERY_BEAT_SCHEDULE = schedule(backup_every_hours=env.int("BACKUP_EVERY_HOURS", default=24))
 CELERY_TASK_ROUTES = {
     "webhooks.*": {"queue": "webhooks"},
     "bulk_orders.*": {"queue": "bulk_orders"},
@@ -296,8 +216,10 @@ AUDIT_RETENTION_DAYS: int = env.int("AUDIT_RETENTION_DAYS", default=2555)  # sev
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "config.lib.log_ins.PasswordsNoted"},
 ]
 # A guesser is locked out by name and address together: nobody can lock a colleague out from elsewhere.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

@@ -1,0 +1,34 @@
+"""How a process connects to PostgreSQL."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from environ import Env
+
+# Of the 64 threads that `web` has for calls, so many may wait for a connection: as many as there are when 16 hold one.
+# While PostgreSQL is away the others still answer that it is, and that the process lives.
+WAITING = 48
+
+
+def connection_to(url: str, *, pool_size: int) -> dict[str, Any]:
+    """Django's form of a PostgreSQL URL. ``?host=/folder`` names a socket; a pool is wanted by web processes only:
+    Celery closes one at every task's end (celery#10554), so its workers keep single connections."""
+    # `host` in the query is libpq's own spelling, which the parser would pass on as an option.
+    folder = parse_qs(urlsplit(url).query).get("host", [""])[0]
+    parsed: dict[str, Any] = Env.db_url_config(url.split("?", maxsplit=1)[0] if folder else url)
+    parsed["HOST"] = folder or parsed["HOST"]
+    parsed["ENGINE"] = "config.lib.postgresql"
+    parsed["CONN_MAX_AGE"] = 0 if pool_size else 60
+    parsed["CONN_HEALTH_CHECKS"] = not pool_size  # our engine looks at what it takes out of a pool
+    # Whoever is frozen, or vanishes with its machine, inside a transaction holds its locks no longer than a lease.
+    parsed.setdefault("OPTIONS", {})["options"] = "-c idle_in_transaction_session_timeout=20s"
+    parsed["OPTIONS"]["application_name"] = "gateway"
+    if pool_size:
+        parsed["OPTIONS"]["pool"] = _pool(pool_size)
+    return parsed
+
+
+def _pool(size: int) -> dict[str, Any]:
+    # Left to itself a pool tries again after longer and longer pauses, and is slow to notice that PostgreSQL is back.
+    # One that gives up after a second tries anew with the next call.
+    return {"min_size": 1, "max_size": size, "timeout": 4, "reconnect_timeout": 1, "max_waiting": WAITING}
