@@ -222,3 +222,50 @@ class UncountedCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.integration_id} at {self.at}"
+
+
+class UsageFigures(models.Model):
+    """How often an endpoint was called in a step of time, how often in vain, and how long that took: a histogram."""
+
+    id = models.BigAutoField(primary_key=True)
+    integration = models.ForeignKey(
+        Integration, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    endpoint = models.TextField(help_text="The path, with {id} in place of ids.")
+    method = models.TextField()
+    calls = models.BigIntegerField()
+    errors = models.BigIntegerField()
+    took = ArrayField(models.IntegerField(), help_text="See config.lib.histograms.")
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.calls} × {self.method} {self.endpoint}"
+
+
+class UsageHour(UsageFigures):
+    hour = models.DateTimeField()
+
+    class Meta:
+        db_table = "integration_usage_hours"
+        constraints: ClassVar = [
+            # Also the index of an integration's summary.
+            models.UniqueConstraint(
+                fields=["integration", "hour", "endpoint", "method"], name="integration_usage_hours_key"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["hour"], name="idx_usage_hours_hour")]  # counting over, retention
+
+
+class UsageDay(UsageFigures):
+    day = models.DateTimeField(help_text="Its midnight, UTC.")
+
+    class Meta:
+        db_table = "integration_usage_days"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["integration", "day", "endpoint", "method"], name="integration_usage_days_key"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["day"], name="idx_usage_days_day")]  # counting over, retention

@@ -1,59 +1,84 @@
-"""Figures over an integration's calls: one pass over the log for the whole, each endpoint and each day."""
+"""Figures over an integration's calls: what is counted already, and what has been logged since."""
 
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
 
-from django.db import connection
+from config.lib import histograms
+from config.lib.ledgers import counted, execute, start_of
+from integrations.figures import CALLS, DAYS, HOURS
 
+Key = TypeVar("Key")
 ENDPOINTS_MAX = 50
+# Longer periods are summed up from whole days: a year of hours would be eight thousand for each endpoint.
+BY_THE_HOUR_UP_TO_DAYS = 35
 
-# Equal calls are counted together before anything else is done with them: ids in paths are looked for once a path
-# (`/api/webhooks/wh_…/test` and its like are one endpoint), and percentiles are found among counts. 600,000 calls took
-# a quarter of the time that sorting each of them took.
-_SUMMARY = r"""
-WITH calls AS MATERIALIZED (
-  SELECT endpoint AS path, method, ("timestamp" AT TIME ZONE 'UTC')::date AS day, status_code >= 400 AS bad,
-         response_time, count(*) AS n
-  FROM integration_usage_logs WHERE integration_id = %s AND "timestamp" >= %s GROUP BY 1, 2, 3, 4, 5
-), endpoints AS (
-  SELECT path, regexp_replace(path, '/([a-z]+_\d+_[0-9a-f]+|(BATCH|MO)-\d{8}-[0-9A-Z]+|\d+)(?=/|$)', '/{id}', 'g')
-                 AS endpoint
-  FROM (SELECT DISTINCT path FROM calls) AS paths
-), counts AS (
-  SELECT grouping(endpoint, day) AS level, endpoint, method, day, response_time, sum(n) AS n,
-         coalesce(sum(n) FILTER (WHERE bad), 0) AS bad
-  FROM calls JOIN endpoints USING (path)
-  GROUP BY GROUPING SETS ((response_time), (endpoint, method, response_time), (day, response_time))
-), ranks AS (
-  SELECT *, sum(n) OVER (PARTITION BY level, endpoint, method, day ORDER BY response_time) AS up_to,
-         sum(n) OVER (PARTITION BY level, endpoint, method, day) AS total
-  FROM counts
-)
-SELECT level, endpoint, method, day, sum(n)::bigint, sum(bad)::bigint,
-       ARRAY[min(response_time) FILTER (WHERE up_to >= 0.5 * total),
-             min(response_time) FILTER (WHERE up_to >= 0.95 * total)]
-FROM ranks GROUP BY level, endpoint, method, day
-ORDER BY level, sum(n) DESC, endpoint, method, day"""
-_BY_ENDPOINT, _BY_DAY, _WHOLE = 0b01, 0b10, 0b11
+# By endpoint and by day, in one pass.
+_SUMS = f"""
+SELECT endpoint, method, date_trunc('day', at, 'UTC')::date AS day, sum(calls)::bigint AS calls,
+       sum(errors)::bigint AS errors, {histograms.summed("took")} AS took
+FROM ({{rows}}) AS rows
+GROUP BY GROUPING SETS ((endpoint, method), (date_trunc('day', at, 'UTC')::date))"""  # noqa: S608
+_KNOWN = """
+SELECT {step} AS at, endpoint, method, calls, errors, took FROM integration_usage_{step}s
+WHERE integration_id = %(integration_id)s AND {step} >= %(since)s"""
+
+
+class Calls(NamedTuple):
+    """Of an endpoint, or of a day."""
+
+    number: int
+    errors: int
+    took: list[int]
 
 
 def usage_summary(*, integration_id: str, days: int, now: datetime) -> dict[str, Any]:
-    """The shape of ``GET …/usage/summary``; times in milliseconds, days in UTC, `errorRate` from 0 to 1."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SUMMARY, [integration_id, now - timedelta(days=days)])
-        rows = cursor.fetchall()
-    calls, errors, times = next((row[4:] for row in rows if row[0] == _WHOLE), (0, 0, None))
-    endpoints = [row[1:3] + row[4:] for row in rows if row[0] == _BY_ENDPOINT][:ENDPOINTS_MAX]
-    by_day = sorted(row[3:6] for row in rows if row[0] == _BY_DAY)
+    """The shape of ``GET …/usage/summary``; times in milliseconds, days in UTC, `errorRate` from 0 to 1.
+
+    From the beginning of an hour, periods of more than 35 days from that of a day (UTC)."""
+    endpoints, by_day = _calls(integration_id, days, now)
+    calls = sum(found.number for found in endpoints.values())
+    errors = sum(found.errors for found in endpoints.values())
+    took = histograms.total(found.took for found in endpoints.values())
+    busiest = sorted(endpoints.items(), key=lambda item: (-item[1].number, item[0]))
     return {
         "days": days,
         "calls": calls,
         "errors": errors,
         "errorRate": round(errors / calls, 4) if calls else 0,
-        "responseTime": {"p50": times and times[0], "p95": times and times[1]},
+        "responseTime": {"p50": histograms.whole_quantile(took, 0.5), "p95": histograms.whole_quantile(took, 0.95)},
         "byEndpoint": [
-            {"endpoint": endpoint, "method": method, "calls": count, "errors": bad, "p95": spread[1]}
-            for endpoint, method, count, bad, spread in endpoints
+            {
+                "endpoint": endpoint,
+                "method": method,
+                "calls": found.number,
+                "errors": found.errors,
+                "p95": histograms.whole_quantile(found.took, 0.95),
+            }
+            for (endpoint, method), found in busiest[:ENDPOINTS_MAX]
         ],
-        "byDay": [{"day": day.isoformat(), "calls": count, "errors": bad} for day, count, bad in by_day],
+        "byDay": [{"day": day, "calls": found.number, "errors": found.errors} for day, found in sorted(by_day.items())],
     }
+
+
+def _calls(integration_id: str, days: int, now: datetime) -> tuple[dict[tuple[str, str], Calls], dict[str, Calls]]:
+    """By (endpoint, method), and by day."""
+    ledger = HOURS if days <= BY_THE_HOUR_UP_TO_DAYS else DAYS
+    since = start_of(ledger.step, now - timedelta(days=days))
+    known = _SUMS.format(rows=_KNOWN.format(step=ledger.step))
+    mark, rows = counted(ledger, known, since=since, integration_id=integration_id)
+    fresh = _SUMS.format(rows=CALLS.format(step="day"))
+    rows += execute(fresh, since=mark, until=datetime.max.replace(tzinfo=UTC), integration_id=integration_id)
+    by_endpoint = [((endpoint, method), Calls(*found)) for endpoint, method, day, *found in rows if day is None]
+    by_day = [(day.isoformat(), Calls(*found)) for _, _, day, *found in rows if day is not None]
+    return _together(by_endpoint), _together(by_day)
+
+
+def _together(found: Iterable[tuple[Key, Calls]]) -> dict[Key, Calls]:
+    """What is counted already and what has been logged since may be of the same endpoint, or day."""
+    sums: dict[Key, Calls] = {}
+    for key, more in found:
+        known = sums.get(key, Calls(0, 0, []))
+        took = histograms.total(filter(None, (known.took, more.took)))
+        sums[key] = Calls(known.number + more.number, known.errors + more.errors, took)
+    return sums

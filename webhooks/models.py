@@ -189,6 +189,12 @@ class Delivery(models.Model):
             ),
             # The list of an endpoint's deliveries, newest first.
             LongNameIndex(fields=["webhook", "-created_at", "-id"], name="idx_webhook_deliveries_list"),
+            # What is held for an endpoint that is not active: to be made due, to be counted.
+            LongNameIndex(
+                fields=["webhook"],
+                name="idx_webhook_deliveries_held",
+                condition=Q(next_retry_at__isnull=True, status__in=[DeliveryStatus.PENDING, DeliveryStatus.RETRYING]),
+            ),
             # The head of an endpoint in strict order.
             LongNameIndex(
                 fields=["webhook", "sequence"],
@@ -242,3 +248,27 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delivery_id} at {self.at}"
+
+
+class WebhookHour(models.Model):
+    """How an endpoint did in an hour (UTC): its attempts, by time and error, and the deliveries that ended."""
+
+    id = models.BigAutoField(primary_key=True)
+    webhook = models.ForeignKey(Webhook, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
+    hour = models.DateTimeField()
+    delivered = models.BigIntegerField()
+    failed = models.BigIntegerField()
+    attempts = models.BigIntegerField(help_text="Of the deliveries that ended.")
+    took = ArrayField(models.IntegerField(), help_text="Of every attempt, see config.lib.histograms.")
+    errors = models.JSONField(help_text="How often the most frequent errors occurred.")
+
+    class Meta:
+        db_table = "webhook_hours"
+        constraints: ClassVar = [
+            # Also the index of an endpoint's analytics.
+            models.UniqueConstraint(fields=["webhook", "hour"], name="webhook_hours_key"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["hour"], name="idx_webhook_hours_hour")]  # counting over, retention
+
+    def __str__(self) -> str:
+        return f"{self.webhook_id} at {self.hour}"

@@ -12,7 +12,7 @@ from bulk_orders.states import Status
 from config.demo import seed
 from config.demo.orders import forms
 from config.demo.receiver import SHAKY, STEADY, Receiver
-from config.lib import figures
+from config.lib import ledgers
 from webhooks import services
 from webhooks.addresses import parse_networks
 from webhooks.engine import Engine
@@ -38,7 +38,7 @@ def make_scenery() -> None:
     _decide(checker)
     _deliver()
     receiver.stop()
-    figures.recount(now=timezone.now())
+    ledgers.recount(now=timezone.now())
 
 
 def _submit(partner: User) -> None:

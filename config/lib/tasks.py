@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from config.lib import audit, backup, figures
+from config.lib import audit, backup, ledgers
 from config.lib.retention import delete_in_batches
 
 LOG_INS_KEPT = timedelta(days=365)
@@ -15,7 +15,7 @@ LOG_INS_KEPT = timedelta(days=365)
 @shared_task
 def roll_up_figures() -> None:
     """Count what has happened since the last time; lost or doubled, it changes nothing but the moment."""
-    figures.roll_up(now=timezone.now())
+    ledgers.roll_up(now=timezone.now())
 
 
 @shared_task

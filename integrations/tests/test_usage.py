@@ -1,6 +1,6 @@
 """The log of calls: its list, its roll-up, its retention"""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +9,10 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from config.lib import ledgers
 from integrations import usage
-from integrations.models import Integration, UncountedCall, UsageLog
+from integrations.models import Integration, UncountedCall, UsageDay, UsageHour, UsageLog
+from integrations.reports import usage_summary
 from integrations.tasks import delete_old_usage, roll_up_usage
 from integrations.tests.factories import an_integration, key_of
 
@@ -139,10 +141,69 @@ def test_the_summary_counts_by_endpoint_and_day(as_owner: Client, owner: User) -
         "responseTime": {"p50": 51, "p95": 97},
         "byEndpoint": [
             {"endpoint": "/api/orders", "method": "GET", "calls": 100, "errors": 0, "p95": 95},
-            {"endpoint": "/api/webhooks/{id}/test", "method": "POST", "calls": 2, "errors": 2, "p95": 300},
+            {"endpoint": "/api/webhooks/{id}/test", "method": "POST", "calls": 2, "errors": 2, "p95": 295},
         ],
         "byDay": [{"day": today, "calls": 102, "errors": 2}],
     }
+
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+
+def calls_at(integration: Integration, **hours: tuple[float, ...]) -> None:
+    """Calls of paths, so many hours before NOW; the first of each went well."""
+    for path, all_ago in hours.items():
+        for number, ago in enumerate(all_ago):
+            UsageLog.objects.create(
+                integration=integration,
+                endpoint=f"/api/{path}/{number}",
+                method="GET",
+                status_code=200 + 200 * bool(number),
+                response_time=20 * number,
+                timestamp=NOW - timedelta(hours=ago),
+            )
+
+
+@pytest.mark.parametrize(("days", "calls"), [(1, 5), (7, 6), (35, 7), (36, 8), (365, 8)])
+def test_the_summary_is_the_same_before_and_after_calls_are_counted(owner: User, days: int, calls: int) -> None:
+    integration, other = an_integration(owner), an_integration(owner)
+    calls_at(integration, orders=(0.01, 0.02, 3, 30), batches=(0.01, 5, 300, 860))
+    calls_at(other, orders=(0.01, 5))
+    told = usage_summary(integration_id=integration.pk, days=days, now=NOW)
+    assert told["calls"] == sum(day["calls"] for day in told["byDay"]) == calls
+    assert {(row["endpoint"], row["method"]) for row in told["byEndpoint"]} <= {
+        ("/api/orders/{id}", "GET"),
+        ("/api/batches/{id}", "GET"),
+    }
+    for minutes in (-3, -1, 0, 1, 34, 70, 1500):
+        ledgers.roll_up(now=NOW + timedelta(minutes=minutes))
+        assert usage_summary(integration_id=integration.pk, days=days, now=NOW) == told
+
+
+def test_the_figures_of_an_integration_go_with_it(owner: User) -> None:
+    integration = an_integration(owner)
+    calls_at(integration, orders=(1, 30))
+    ledgers.roll_up(now=NOW + timedelta(days=1))
+    assert (UsageHour.objects.count(), UsageDay.objects.count()) == (2, 2)
+    integration.delete()
+    ledgers.roll_up(now=NOW + timedelta(days=2))
+    assert not UsageHour.objects.exists()
+    assert not UsageDay.objects.exists()
+
+
+def test_figures_are_kept_as_long_as_they_are_asked_for(owner: User) -> None:
+    integration = an_integration(owner)
+    calls_at(integration, orders=(1,))
+    for days, hours_and_days in ((1, (1, 1)), (37, (0, 1)), (369, (0, 0))):
+        ledgers.roll_up(now=NOW + timedelta(days=days))
+        assert (UsageHour.objects.count(), UsageDay.objects.count()) == hours_and_days
+
+
+def test_a_path_without_end_is_cut(owner: User) -> None:
+    integration = an_integration(owner)
+    a_call(integration, endpoint="/api/" + "é" * 5000)
+    ledgers.roll_up(now=timezone.now() + timedelta(hours=1))
+    assert len(UsageHour.objects.get().endpoint) == 200
 
 
 def test_the_summary_of_no_calls_is_empty(as_owner: Client, owner: User) -> None:

@@ -10,8 +10,9 @@ from bulk_orders import orders
 from bulk_orders.models import Order
 from bulk_orders.tests.forms import order_form
 from config.console.tests.world import World
-from config.lib import figures
-from config.lib.figures import Figure, FigureMark, HourFigure
+from config.lib import figures, ledgers
+from config.lib.figures import Figure, HourFigure
+from config.lib.ledgers import FigureMark
 from config.lib.tasks import roll_up_figures
 from webhooks.models import Attempt
 
@@ -35,23 +36,23 @@ def test_figures_are_true_before_and_after_they_are_counted(partner: User) -> No
         submitted(partner, NOW - timedelta(minutes=minutes))
     assert total("order", MIDNIGHT) == (3, 0)
     for later in (0, 1, 70, 600):
-        figures.roll_up(now=NOW + timedelta(minutes=later))
+        ledgers.roll_up(now=NOW + timedelta(minutes=later))
         assert total("order", MIDNIGHT) == (3, 0)
         assert total("order", MIDNIGHT - timedelta(days=1)) == (4, 0)
 
 
 def test_what_is_committed_late_is_counted_when_its_hour_is_sealed(partner: User) -> None:
-    figures.roll_up(now=NOW)
+    ledgers.roll_up(now=NOW)
     submitted(partner, NOW - timedelta(minutes=1))  # behind the mark
     assert total("order", MIDNIGHT) == (0, 0)
-    figures.roll_up(now=NOW + timedelta(minutes=36))
+    ledgers.roll_up(now=NOW + timedelta(minutes=36))
     assert total("order", MIDNIGHT) == (1, 0)
 
 
 def test_a_day_is_the_sum_of_its_hours(partner: User) -> None:
     for hours in (25, 26, 30, 60):
         submitted(partner, NOW - timedelta(hours=hours))
-    figures.roll_up(now=NOW)
+    ledgers.roll_up(now=NOW)
     days = figures.by_day(["order"], since=MIDNIGHT - timedelta(days=5), until=MIDNIGHT)
     assert [(figure.hour, figure.number) for figure in days] == [
         (MIDNIGHT - timedelta(days=3), 1),
@@ -86,8 +87,8 @@ def test_quantiles_lie_between_the_bounds() -> None:
 
 def test_counting_again_starts_from_nothing(partner: User) -> None:
     roll_up_figures()
-    HourFigure.objects.create(subject="order", hour=figures.hour_of(timezone.now()), key="", number=9, bad=0)
+    HourFigure.objects.create(subject="order", hour=ledgers.start_of("hour", timezone.now()), key="", number=9, bad=0)
     submitted(partner, timezone.now() - timedelta(days=3))
-    figures.recount(now=timezone.now())
+    ledgers.recount(now=timezone.now())
     assert total("order", timezone.now() - timedelta(days=4)) == (1, 0)
-    assert FigureMark.objects.count() == 1
+    assert FigureMark.objects.count() == len(ledgers.ledgers())

@@ -8,11 +8,12 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection, transaction
 from django.utils import timezone
 
-from config.lib import figures
+from config.lib import ledgers
 from integrations.credentials import new_api_key, new_api_secret
 from integrations.models import Integration, IntegrationStatus, IntegrationType
 from webhooks.models import Webhook
 
+KINDS = ("orders", "deliveries", "calls")
 PARTNERS, ENDPOINTS, SYSTEMS = 10, 40, 12
 STATEMENTS = Path(__file__).with_name("fill.sql").read_text().split(";\n")
 
@@ -22,18 +23,23 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--rows", type=int, default=1000, help="orders, deliveries and calls: this many of each")
+        for kind in KINDS:
+            parser.add_argument(f"--{kind}", type=int, help=f"{kind}, where there shall be another number of them")
+        parser.add_argument("--attempts", type=int, default=1, help="attempts a delivery")
         parser.add_argument("--days", type=int, default=30, help="the span before now over which they happened")
 
-    def handle(self, *, rows: int, days: int, **options: Any) -> None:
+    def handle(self, *, rows: int, days: int, attempts: int, **options: Any) -> None:
+        numbers = {kind: options.get(kind) or rows for kind in KINDS}
         with transaction.atomic(), connection.cursor() as cursor:
-            given: dict[str, Any] = {"rows": rows, "days": days, **_owners()}
+            given: dict[str, Any] = {"days": days, "attempts": attempts, **numbers, **_owners()}
             for statement in STATEMENTS:
                 if statement.strip():
                     cursor.execute(statement, given)
         with connection.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE)")
-        figures.recount(now=timezone.now())
-        self.stdout.write(f"{rows:,} orders, deliveries and calls over {days} days.")
+        ledgers.recount(now=timezone.now())
+        told = ", ".join(f"{number:,} {kind}" for kind, number in numbers.items())
+        self.stdout.write(f"{told} over {days} days.")
 
 
 def _owners() -> dict[str, list[Any]]:
