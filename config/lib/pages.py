@@ -61,7 +61,8 @@ class NewestFirst(BasePagination):
 
     def after(self, cursor: str) -> Q:
         moment, key = _opened(cursor, self.queryset.model._meta.pk)
-        return Q(**{f"{self.moment}__lt": moment}) | Q(**{self.moment: moment, "pk__lt": key})
+        # The first condition follows from the second, but is the one that an index can start from.
+        return Q(**{f"{self.moment}__lte": moment}) & (Q(**{f"{self.moment}__lt": moment}) | Q(pk__lt=key))
 
     def _next(self) -> str | None:
         if not self.has_next:
