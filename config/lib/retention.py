@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 BATCH = 1000  # rows of the table itself; what hangs on them goes with them
+SLOW_SECONDS = 0.5  # a batch that takes longer is followed by one of half its size: an event may have gone to hundreds
 PAUSE_SECONDS = 0.05  # after each batch, for everybody else
 ENOUGH_SECONDS = 600.0  # a longer backlog is the next run's
 
@@ -33,13 +34,23 @@ def delete_in_batches(
         raise transaction.TransactionManagementError("One transaction around all batches would hold every lock")
     statement = _statement(table, column, unless)
     until = time.monotonic() + enough
-    deleted = 0
+    deleted, size = 0, batch
     while True:
-        gone = _delete(statement, {"before": older_than, "batch": batch}, flag)
+        started = time.monotonic()
+        gone = _delete(statement, {"before": older_than, "batch": size}, flag)
+        ended = time.monotonic()
         deleted += gone
-        if gone < batch or time.monotonic() >= until:
+        if gone < size or ended >= until:
             return deleted
+        size = next_size(size, ended - started, most=batch)
         time.sleep(pause)
+
+
+def next_size(size: int, seconds: float, *, most: int) -> int:
+    """How many rows to delete at once after `size` of them took so long."""
+    if seconds > SLOW_SECONDS:
+        return max(size // 2, 1)
+    return min(size * 2, most) if seconds < SLOW_SECONDS / 4 else size
 
 
 def _delete(statement: str, values: dict[str, datetime | int], flag: str) -> int:

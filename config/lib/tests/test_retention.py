@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from config.lib.retention import delete_in_batches
+from config.lib.retention import BATCH, SLOW_SECONDS, delete_in_batches, next_size
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -64,6 +64,14 @@ def test_a_row_that_somebody_holds_is_not_waited_for(table: str) -> None:
         other.execute('SELECT 1 FROM "old things" WHERE id = 9 FOR UPDATE')
         assert delete(table) == 4
     assert left() == [1, 2, 3, 4, 5, 9]
+
+
+def test_what_takes_long_is_done_in_smaller_steps() -> None:
+    size = next_size(BATCH, SLOW_SECONDS * 2, most=BATCH)
+    assert size == BATCH // 2
+    assert next_size(size, SLOW_SECONDS / 2, most=BATCH) == size
+    assert next_size(size, 0.0, most=BATCH) == BATCH == next_size(BATCH, 0.0, most=BATCH)
+    assert next_size(1, SLOW_SECONDS * 2, most=BATCH) == 1
 
 
 def test_each_batch_is_committed(table: str) -> None:
