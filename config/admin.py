@@ -16,11 +16,12 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 import webhooks.admin  # noqa: F401  # all records are registered before they are tied together
 from bulk_orders.models import Batch, Order
-from config.console import ties
+from config.console import lockouts, ties
 from config.lib.console import marks
 from config.lib.console.audited import Audited
 from config.lib.console.marks import Tone
 from config.lib.console.model_admin import ConsoleAdmin
+from config.lib.console.records import Record
 from config.lib.console.search import USER_NAME, Term
 from integrations.models import Integration
 from webhooks.models import Event, Webhook
@@ -120,6 +121,10 @@ class FailedLogInAdmin(ConsoleAdmin):
     search_help_text = "User name"
     moment = "attempt_time"
     export_fields = ("attempt_time", "username", "ip_address", "failures_since_start", "user_agent")
+    deeds = (lockouts.LIFT,)
+
+    def record(self, request: HttpRequest, obj: AccessAttempt) -> Record:
+        return lockouts.record(obj)
 
     @admin.display(description="At")
     def at(self, attempt: AccessAttempt) -> SafeString:

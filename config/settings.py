@@ -102,8 +102,11 @@ TEMPLATES = [
 
 DATABASE_URL = required("DATABASE_URL", "")
 REDIS_URL = required("REDIS_URL", "")
-_pool_size: int = env.int("DATABASE_POOL_SIZE", default=0)
-DATABASES = {"default": connection_to(DATABASE_URL, pool_size=_pool_size)} if DATABASE_URL else {}
+_connections = {
+    "pool_size": env.int("DATABASE_POOL_SIZE", default=0),
+    "lock_timeout": env.str("DATABASE_LOCK_TIMEOUT", default="0"),
+}
+DATABASES = {"default": connection_to(DATABASE_URL, **_connections)} if DATABASE_URL else {}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = REDIS_URL

@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from config import api
+from config.console.passwords import own_password
 from config.lib.probes import Live, Ready
 from config.metrics import metrics
 
@@ -12,6 +13,7 @@ urlpatterns = [
     # A second version would be a second list beside `api.urlpatterns`; the bare path stays with the first.
     path("api/v1/", include((api.urlpatterns, "api"), namespace="v1")),
     path("api/", include(api.urlpatterns)),
+    path("admin/password_change/", admin.site.admin_view(own_password, cacheable=True)),
     path("admin/", admin.site.urls),
     path("livez", Live.as_view()),
     path("readyz", Ready.as_view()),

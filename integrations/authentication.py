@@ -86,7 +86,7 @@ def authenticate(claim: Claim, *, address: str, now: datetime) -> Integration:
     proven = same_text(claim.expected(decrypt(token)), claim.proof)
     reason = _reason_to_refuse(integration, claim, address, now) if proven else "Wrong secret or signature"
     if reason:
-        lockout.note_refusal(lockout.pair_of(claim.key, address), guessed=not proven)
+        lockout.note_refusal(claim.key, address, guessed=not proven)
         raise Refused(reason, integration if integration.pk else None)
     return integration
 

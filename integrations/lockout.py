@@ -1,16 +1,19 @@
 """Guessing is closed by key and address together: nobody can lock a partner out from elsewhere.
 
-Without Valkey nothing is locked or counted: a secret of 256 bits is not guessed in an outage.
+Without Valkey nothing is locked or counted: a secret of 256 bits is not guessed in an outage. Staff see from where a
+key is locked out, and can lift that.
 """
 
 import hashlib
 import logging
+from typing import NamedTuple, cast
 
 from redis import RedisError
 
 from config.lib import rate_limits
 from config.lib.errors import TooManyRequests
 from config.lib.rate_limits import Place, Window
+from config.lib.valkey import client
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +27,16 @@ class LockedOut(TooManyRequests):
         super().__init__(message, code="locked_out", headers={"Retry-After": str(retry_after)})
 
 
+class Lockout(NamedTuple):
+    """An address that a key is locked out from, and for how many seconds more at most."""
+
+    address: str
+    seconds: int
+
+
 def pair_of(key: str, address: str) -> str:
     """The name of a key and an address in Valkey; of one length, whatever was presented as a key."""
-    return "lockout:" + hashlib.sha256(f"{key} {address}".encode("utf-8", "replace")).hexdigest()
+    return "lockout:" + _digest(f"{key} {address}")
 
 
 def place_of(pair: str) -> Place:
@@ -34,16 +44,56 @@ def place_of(pair: str) -> Place:
     return Place(pair, FAILURES, takes=False)
 
 
-def note_refusal(pair: str, *, guessed: bool) -> None:
+def note_refusal(key: str, address: str, *, guessed: bool) -> None:
     """Count a refusal if it was a guess. Raises LockedOut.
 
     What was proved, and refused for another reason, counts nothing and asks all the same: no refusal is quicker than
     another.
     """
     try:
-        verdict = rate_limits.ask([Place(pair, FAILURES, takes=guessed)])
+        verdict = rate_limits.ask([Place(pair_of(key, address), FAILURES, takes=guessed)])
+        if verdict.allowed and not verdict.states[0].remaining:
+            _remember(key, address)
     except RedisError as error:
         logger.warning("lockout_unavailable", exc_info=error)
         return
     if not verdict.allowed:
         raise LockedOut(verdict.retry_after)
+
+
+def lockouts_of(key: str) -> list[Lockout]:
+    """From where `key` is locked out now."""
+    try:
+        verdicts = [(address, rate_limits.peek(pair_of(key, address), [FAILURES])) for address in _addresses(key)]
+    except RedisError as error:
+        logger.warning("lockout_unavailable", exc_info=error)
+        return []
+    return [Lockout(address, verdict.retry_after) for address, verdict in verdicts if not verdict.allowed]
+
+
+def lift(key: str) -> None:
+    """Forget what was guessed at `key`, from everywhere. Raises redis.RedisError."""
+    for address in _addresses(key):
+        rate_limits.forget(pair_of(key, address), [FAILURES])
+    client().delete(_memory_of(key))
+
+
+def _remember(key: str, address: str) -> None:
+    """For staff to find, as long as a lockout that begins now can last; the key itself may be a secret in disguise."""
+    with client().pipeline(transaction=False) as pipe:
+        pipe.sadd(_memory_of(key), address)
+        pipe.expire(_memory_of(key), FAILURES.seconds)
+        pipe.execute()
+
+
+def _addresses(key: str) -> list[str]:
+    found = cast("set[bytes]", client().smembers(_memory_of(key)))
+    return sorted(address.decode() for address in found)
+
+
+def _memory_of(key: str) -> str:
+    return "lockouts:" + _digest(key)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

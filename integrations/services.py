@@ -11,13 +11,15 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from redis import RedisError
 
 from config.lib import audit, exact_json
 from config.lib.database import count_under_lock
-from config.lib.errors import BadRequest, Conflict, Forbidden
-from integrations import configuration, scopes
+from config.lib.errors import BadRequest, Conflict, Forbidden, Unavailable
+from integrations import configuration, lockout, scopes
 from integrations.catalogue import DEFAULT_EVENTS
 from integrations.credentials import new_api_key, new_api_secret
+from integrations.lockout import Lockout
 from integrations.models import Integration, IntegrationStatus, Template
 from webhooks import managed
 from webhooks.addresses import RefusedUrl, check_url, parse_networks
@@ -156,6 +158,29 @@ def grant(
     return update(integration=integration, actor=actor, changes=changes, address=address)
 
 
+def lockouts_of(integration: Integration) -> list[Lockout]:
+    """From where its keys are locked out now, the former one in its grace, too."""
+    return [found for key in _keys(integration) for found in lockout.lockouts_of(key)]
+
+
+def lift_lockouts(*, integration: Integration, actor: User, reason: str, address: str | None = None) -> int:
+    """Let guessers try again, and the partner, who shares an address with them: returns from how many addresses.
+
+    Raises Unavailable.
+    """
+    found = lockouts_of(integration)
+    before = {"lockedOutFrom": [each.address for each in found]}
+    with transaction.atomic():
+        action = "integration.lockouts_lifted"
+        audit.record(action, target=integration, actor=actor, address=address, before=before, reason=reason)
+        try:
+            for key in _keys(integration):
+                lockout.lift(key)
+        except RedisError:
+            raise Unavailable("Valkey does not answer: nothing is locked out meanwhile") from None
+    return len(found)
+
+
 def forget_replaced(*, now: datetime) -> int:
     """Erase the old key pairs whose grace is over; returns how many."""
     over = Integration.objects.filter(previous_valid_until__lte=now)
@@ -216,6 +241,10 @@ def _checked_config(config: Mapping[str, Any], changes: Mapping[str, Any], templ
     if problems:
         raise InvalidConfig(problems)
     return result
+
+
+def _keys(integration: Integration) -> list[str]:
+    return [key for key in (integration.api_key, integration.previous_api_key) if key]
 
 
 def keep_webhook_secret(*, integration_id: str, secret: str) -> None:

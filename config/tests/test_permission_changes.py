@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
+from structlog.contextvars import clear_contextvars
 
 from config.lib.audit import AuditEntry
 from config.lib.valkey import client as valkey
@@ -113,3 +114,32 @@ def test_an_auditor_reads_the_log_and_changes_nothing(clerk: User, as_admin: Cli
         assert as_admin.post(refused, {"post": "yes"}).status_code == 403
     as_admin.post(f"{path}{entry.pk}/change/", {"actor": "nobody"})
     assert AuditEntry.objects.get().actor == "root"
+
+
+def change_own_password(client: Client, old: str, new: str) -> int:
+    body = {"old_password": old, "new_password1": new, "new_password2": new}
+    return client.post("/admin/password_change/", body, REMOTE_ADDR=ADDRESS).status_code
+
+
+def test_ones_own_new_password_is_written_down_and_never_shown(as_admin: Client, admin: User) -> None:
+    assert change_own_password(as_admin, PASSWORD, "another horse battery") == 302
+    entry = the_entry("user.password_changed")
+    assert (entry.actor, entry.address, entry.target_id) == ("root", ADDRESS, str(admin.pk))
+    assert "another horse" not in str(list(AuditEntry.objects.values_list()))
+    assert not AuditEntry.objects.filter(action="user.password_set").exists()
+    assert User.objects.get(pk=admin.pk).check_password("another horse battery")
+
+
+def test_a_password_that_was_not_changed_leaves_no_entry(as_admin: Client, admin: User) -> None:
+    assert change_own_password(as_admin, "a guess", "another horse battery") == 200
+    assert Client().get("/admin/password_change/").status_code == 302
+    assert not AuditEntry.objects.filter(action__startswith="user.password").exists()
+    assert User.objects.get(pk=admin.pk).check_password(PASSWORD)
+
+
+def test_a_password_set_on_the_command_line_is_the_systems_deed(clerk: User) -> None:
+    clear_contextvars()
+    clerk.set_password("another horse battery")
+    clerk.save()
+    entry = the_entry("user.password_set")
+    assert (entry.actor, entry.address, entry.target_id) == ("system", None, str(clerk.pk))

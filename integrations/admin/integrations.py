@@ -12,7 +12,7 @@ from config.lib.console.filters import OptionFilter
 from config.lib.console.model_admin import ConsoleAdmin
 from config.lib.console.records import Record
 from config.lib.console.search import USER_NAME, Term
-from integrations.admin import integration_page
+from integrations.admin import integration_page, lockouts
 from integrations.admin.deeds import DEEDS
 from integrations.admin.tones import status_badge
 from integrations.models import Integration, IntegrationStatus
@@ -46,11 +46,12 @@ class IntegrationAdmin(ConsoleAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return super().get_queryset(request).without_secrets().defer("config").with_usage()  # type: ignore[no-any-return]
 
-    deeds = DEEDS
+    deeds = (*DEEDS, lockouts.LIFT)
     panels = (
         integration_page.days,
         integration_page.pace,
         integration_page.credentials,
+        lockouts.locked_out,
         integration_page.rights,
         integration_page.told_at,
         integration_page.latest,
