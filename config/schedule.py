@@ -1,4 +1,7 @@
-"""What beat starts, and how often. What staff change in the console, under *Periodic tasks*, holds until its next start."""
+"""What beat starts, and how often.
+
+What staff change in the console, under *Periodic tasks*, holds until beat starts again.
+"""
 
 from datetime import timedelta
 from typing import Any

@@ -102,11 +102,13 @@ TEMPLATES = [
 
 DATABASE_URL = required("DATABASE_URL", "")
 REDIS_URL = required("REDIS_URL", "")
-_connections = {
-    "pool_size": env.int("DATABASE_POOL_SIZE", default=0),
-    "lock_timeout": env.str("DATABASE_LOCK_TIMEOUT", default="0"),
-}
-DATABASES = {"default": connection_to(DATABASE_URL, **_connections)} if DATABASE_URL else {}
+DATABASES: dict[str, dict[str, Any]] = {}
+if DATABASE_URL:
+    DATABASES["default"] = connection_to(
+        DATABASE_URL,
+        pool_size=env.int("DATABASE_POOL_SIZE", default=0),
+        lock_timeout=env.str("DATABASE_LOCK_TIMEOUT", default="0"),
+    )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = REDIS_URL

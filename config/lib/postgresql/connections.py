@@ -10,7 +10,7 @@ from environ import Env
 WAITING = 48
 
 
-def connection_to(url: str, *, pool_size: int) -> dict[str, Any]:
+def connection_to(url: str, *, pool_size: int, lock_timeout: str) -> dict[str, Any]:
     """Django's form of a PostgreSQL URL. ``?host=/folder`` names a socket; a pool is wanted by web processes only:
     Celery closes one at every task's end (celery#10554), so its workers keep single connections."""
     # `host` in the query is libpq's own spelling, which the parser would pass on as an option.
@@ -21,7 +21,8 @@ def connection_to(url: str, *, pool_size: int) -> dict[str, Any]:
     parsed["CONN_MAX_AGE"] = 0 if pool_size else 60
     parsed["CONN_HEALTH_CHECKS"] = not pool_size  # our engine looks at what it takes out of a pool
     # Whoever is frozen, or vanishes with its machine, inside a transaction holds its locks no longer than a lease.
-    parsed.setdefault("OPTIONS", {})["options"] = "-c idle_in_transaction_session_timeout=20s"
+    limits = f"-c idle_in_transaction_session_timeout=20s -c lock_timeout={lock_timeout}"
+    parsed.setdefault("OPTIONS", {})["options"] = limits
     parsed["OPTIONS"]["application_name"] = "gateway"
     if pool_size:
         parsed["OPTIONS"]["pool"] = _pool(pool_size)
