@@ -9,16 +9,16 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django_celery_beat import admin as beat
-from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from django_celery_beat.models import SolarSchedule
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 import webhooks.admin  # noqa: F401  # all records are registered before they are tied together
 from bulk_orders.models import Batch, Order
-from config.console import lockouts, ties
+from config.console import lockouts, schedules, ties
 from config.lib.console import marks
 from config.lib.console.audited import Audited
+from config.lib.console.lists import ConsoleList
 from config.lib.console.marks import Tone
 from config.lib.console.model_admin import ConsoleAdmin
 from config.lib.console.records import Record
@@ -26,15 +26,17 @@ from config.lib.console.search import USER_NAME, Term
 from integrations.models import Integration
 from webhooks.models import Event, Webhook
 
-for model in (User, Group, ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
-    admin.site.unregister(model)
+admin.site.unregister([User, Group, SolarSchedule])
 
 
 @admin.register(User)
-class StaffUserAdmin(Audited, UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # unfold is untyped
+class StaffUserAdmin(Audited, ConsoleList, UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # unfold is untyped
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
-    list_display = ("username", "full_name", "email", "role", "is_active", "seen")
+    list_display = ("username", "full_name", "address", "role", "is_active", "seen")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    explanation = "Partners, whose systems call, and staff, who work here. Users are deactivated, never deleted."
+    search_help_text = "User name, name or e-mail address"
+    export_fields = ("id", "username", "first_name", "last_name", "email", "is_active", "is_staff", "last_login")
     filter_horizontal = ()  # two boxes side by side do not fit a narrow page
     readonly_fields = ("belongings", "last_login", "date_joined")
     fieldsets = (*(UserAdmin.fieldsets or ()), ("What belongs to them", {"fields": ("belongings",)}))
@@ -53,7 +55,11 @@ class StaffUserAdmin(Audited, UserAdmin, ModelAdmin):  # type: ignore[misc, type
 
     @admin.display(description="Name")
     def full_name(self, user: User) -> str:
-        return user.get_full_name()
+        return user.get_full_name() or "–"
+
+    @admin.display(description="E-mail")
+    def address(self, user: User) -> str:
+        return user.email or "–"
 
     @admin.display(description="Role")
     def role(self, user: User) -> SafeString:
@@ -79,43 +85,13 @@ class RoleAdmin(Audited, GroupAdmin, ModelAdmin):  # type: ignore[misc]
     filter_horizontal = ()
 
 
-@admin.register(PeriodicTask)
-class ScheduleAdmin(Audited, beat.PeriodicTaskAdmin, ModelAdmin):  # type: ignore[misc]
-    list_display = ("name", "state", "scheduler", "last_ran", "total_run_count")
-    list_display_links = ("name",)
-    list_filter = ("enabled",)
-
-    @admin.display(description="State")
-    def state(self, task: PeriodicTask) -> SafeString:
-        return marks.badge("enabled", Tone.GOOD) if task.enabled else marks.badge("disabled", Tone.QUIET)
-
-    @admin.display(description="Last run")
-    def last_ran(self, task: PeriodicTask) -> SafeString:
-        return marks.when(task.last_run_at)
-
-
-@admin.register(IntervalSchedule)
-class IntervalAdmin(Audited, ModelAdmin):  # type: ignore[misc]
-    pass
-
-
-@admin.register(CrontabSchedule)
-class CrontabAdmin(Audited, beat.CrontabScheduleAdmin, ModelAdmin):  # type: ignore[misc]
-    pass
-
-
-@admin.register(ClockedSchedule)
-class ClockedAdmin(Audited, beat.ClockedScheduleAdmin, ModelAdmin):  # type: ignore[misc]
-    pass
-
-
 @admin.register(AccessAttempt)
 class FailedLogInAdmin(ConsoleAdmin):
     explanation = (
         "Log-ins that failed. After ten, a name is locked out from that address for 15 minutes; nobody else is."
     )
     empty = "No log-in has failed lately."
-    list_display = ("username", "ip_address", "failures_since_start", "at", "user_agent")
+    list_display = ("username", "address", "failures", "at", "program")
     list_filter = ()
     search_terms = (Term(USER_NAME, "username"),)
     search_help_text = "User name"
@@ -126,9 +102,22 @@ class FailedLogInAdmin(ConsoleAdmin):
     def record(self, request: HttpRequest, obj: AccessAttempt) -> Record:
         return lockouts.record(obj)
 
+    @admin.display(description="From")
+    def address(self, attempt: AccessAttempt) -> str:
+        return attempt.ip_address or "–"
+
+    @admin.display(description="Failures")
+    def failures(self, attempt: AccessAttempt) -> SafeString:
+        return marks.number(attempt.failures_since_start)
+
+    @admin.display(description="Program")
+    def program(self, attempt: AccessAttempt) -> SafeString:
+        return marks.clipped(attempt.user_agent, 60)
+
     @admin.display(description="At")
     def at(self, attempt: AccessAttempt) -> SafeString:
         return marks.when(attempt.attempt_time)
 
 
+schedules.register()
 ties.tie()

@@ -74,7 +74,7 @@ def particulars(request: HttpRequest, batch: Batch) -> Panel:
     return facts(
         "Particulars",
         Fact("Submitted by", marks.record_link(type(batch.user), batch.user_id, batch.user.get_username())),
-        Fact("It", ", ".join(options)),
+        Fact("Way", ", ".join(options)),
         Fact("Run", marks.number(batch.run), "One more for each retry of its failed rows"),
         Fact("Ages judged on", batch.judged_on.isoformat(), "Who is a minor was decided by this day (UTC)"),
         Fact("Submitted from", batch.ip_address or marks.NOTHING),

@@ -1,6 +1,7 @@
 """Batches: what was submitted in bulk, how far it is, and which rows could not be."""
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -11,6 +12,7 @@ from django.utils.safestring import SafeString
 from bulk_orders.admin import batch_page, upload
 from bulk_orders.admin.deeds import BATCH_DEEDS
 from bulk_orders.admin.tones import RESULT_TONES, batch_badge, batch_progress
+from bulk_orders.batches import RUNNING
 from bulk_orders.downloads import failed_rows
 from bulk_orders.models import OUTCOMES, Batch, BatchStatus, Order, Result
 from bulk_orders.verdicts import Outcome
@@ -20,6 +22,7 @@ from config.lib.console.model_admin import ConsoleAdmin
 from config.lib.console.records import Fact, Panel, Record, source, table
 from config.lib.console.search import USER_NAME, Term
 
+REFRESH_SECONDS = 2
 BATCH_ID = r"BATCH-\d{8}-[0-9A-Z]+"
 
 
@@ -63,18 +66,25 @@ class BatchAdmin(ConsoleAdmin):
         guarded = self.admin_site.admin_view
         return [
             path("upload/", guarded(self.upload), name="bulk_orders_batch_upload"),
-            path("<path:object_id>/change/failed.csv", guarded(self.failed_csv)),
+            path("<path:object_id>/change/failed.csv", guarded(self.failed_csv), name="bulk_orders_batch_failed_csv"),
             *super().get_urls(),
         ]
 
     def upload(self, request: HttpRequest) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "Upload orders"}
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Upload orders",
+            "is_in_menu": True,
+        }
         return upload.view(request, context)
 
     def failed_csv(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The failed rows in the upload's own columns."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         batch = self.get_object(request, object_id)
-        if batch is None or not self.has_view_permission(request, batch):
+        if batch is None:
             raise Http404
         reply = StreamingHttpResponse(failed_rows(batch), content_type="text/csv; charset=utf-8")
         reply["Content-Disposition"] = f'attachment; filename="{batch.pk}-failed.csv"'
@@ -86,15 +96,16 @@ class BatchAdmin(ConsoleAdmin):
 
     @admin.display(description="Status")
     def state(self, batch: Batch) -> SafeString:
-        return batch_badge(batch)
+        return _live("state", batch, batch_badge(batch))
 
     @admin.display(description="Progress")
     def bar(self, batch: Batch) -> SafeString:
-        return batch_progress(batch)
+        return _live("bar", batch, batch_progress(batch))
 
     @admin.display(description="Rows")
     def counts(self, batch: Batch) -> SafeString:
-        return format_html('<span class="c-number">{} of {}</span>', f"{batch.processed:,}", f"{batch.total:,}")
+        rows = format_html('<span class="c-number">{} of {}</span>', f"{batch.processed:,}", f"{batch.total:,}")
+        return _live("rows", batch, rows)
 
     @admin.display(description="Submitted")
     def created(self, batch: Batch) -> SafeString:
@@ -102,7 +113,12 @@ class BatchAdmin(ConsoleAdmin):
 
     @admin.display(description="Completed")
     def finished(self, batch: Batch) -> SafeString:
-        return marks.when(batch.completed_at)
+        return _live("end", batch, marks.when(batch.completed_at))
+
+
+def _live(cell: str, batch: Batch, content: SafeString) -> SafeString:
+    """A cell that follows the batch while it runs."""
+    return marks.live(f"{cell}-{batch.pk}", content, REFRESH_SECONDS if batch.status in RUNNING else 0)
 
 
 class ResultStatusFilter(OptionFilter):
@@ -124,7 +140,7 @@ def row_problems(request: HttpRequest, result: Result) -> Panel:
 @admin.register(Result)
 class ResultAdmin(ConsoleAdmin):
     explanation = "What became of each row of a batch. The index counts from 0, as in the file or request."
-    list_display = ("row", "batch_link", "state", "order_link", "client_ref", "problem")
+    list_display = ("row", "batch_link", "state", "order_link", "reference", "problem")
     list_filter = (ResultStatusFilter,)
     search_terms = (Term(BATCH_ID, "batch_id"), Term(r"\d{1,9}", "order_id"))
     search_help_text = "Batch id, or order number"
@@ -159,6 +175,10 @@ class ResultAdmin(ConsoleAdmin):
     @admin.display(description="Order")
     def order_link(self, result: Result) -> SafeString:
         return marks.record_link(Order, result.order_id, result.model_order_id)
+
+    @admin.display(description="Client's reference")
+    def reference(self, result: Result) -> str:
+        return result.client_ref or "–"
 
     @admin.display(description="Error")
     def problem(self, result: Result) -> SafeString:

@@ -30,7 +30,7 @@ def record(order: Order, viewer: User) -> Record:
         Fact("Client", client),
         Fact("Amount (INR)", marks.number(order_amount(order))),
         Fact("Submitted", marks.when(order.submitted_at)),
-        Fact("Order number", marks.number(order.pk)),
+        Fact("Order number", order.pk),
     )
     return Record(order.model_order_id, order_badge(order.status), sentence(order, viewer), shown)
 
@@ -102,7 +102,7 @@ def payments(request: HttpRequest, order: Order) -> Panel:
         for payment in order.payments.order_by("id")
     ]
     headers = ("Reference", "Status", "Amount (INR)", "Reported", "Remarks")
-    return table("Payments", headers, rows, empty="No payment has been reported.", wide=False)
+    return table("Payments", headers, rows, empty="No payment has been reported.")
 
 
 def origin(request: HttpRequest, order: Order) -> Panel | None:
@@ -113,7 +113,9 @@ def origin(request: HttpRequest, order: Order) -> Panel | None:
     return facts(
         "Came in bulk",
         Fact("Batch", marks.record_link(Batch, result.batch_id)),
-        Fact("Row", marks.number(result.order_index), "counted from 0, as in the file or request"),
+        Fact(
+            "Row", marks.record_link(Result, result.pk, result.order_index), "counted from 0, as in the file or request"
+        ),
         Fact("Client's reference", result.client_ref or marks.NOTHING),
     )
 
@@ -131,7 +133,7 @@ def _cell(value: Any) -> object:
     if value is None or value == "":
         return None
     figure = _figure(value)
-    return str(value) if figure is None else marks.number(figure)
+    return marks.clipped(str(value), 120) if figure is None else marks.number(figure)
 
 
 def _figure(value: Any) -> Decimal | None:

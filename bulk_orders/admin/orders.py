@@ -106,7 +106,8 @@ class PaymentAdmin(ConsoleAdmin):
             Fact("Reported", marks.when(obj.updated_at)),
             Fact("First reported", marks.when(obj.created_at)),
         )
-        return Record(f"Payment {obj.reference}", self.state(obj), obj.remarks or "", shown)
+        said = f"The gateway remarks: {obj.remarks}" if obj.remarks else "The gateway made no remark."
+        return Record(f"Payment {obj.reference}", self.state(obj), said, shown)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return super().get_queryset(request).defer("order__order_form_data")  # type: ignore[no-any-return]

@@ -10,12 +10,13 @@ _UPLOAD = "bulk_orders_batch_upload"
 
 
 class Item(NamedTuple):
-    """`place` is the name of an admin URL, `permission` what it takes to see it."""
+    """`place` is the name of an admin URL, `permission` what it takes to see it; `also` what belongs to it."""
 
     title: str
     icon: str
     place: str
     permission: str
+    also: tuple[str, ...] = ()
 
 
 _MENU: tuple[tuple[str, tuple[Item, ...]], ...] = (
@@ -23,7 +24,13 @@ _MENU: tuple[tuple[str, tuple[Item, ...]], ...] = (
         "Orders",
         (
             Item("Orders", "receipt_long", "bulk_orders_order_changelist", "bulk_orders.view_order"),
-            Item("Batches", "stacks", "bulk_orders_batch_changelist", "bulk_orders.view_batch"),
+            Item(
+                "Batches",
+                "stacks",
+                "bulk_orders_batch_changelist",
+                "bulk_orders.view_batch",
+                ("bulk_orders_result_changelist",),
+            ),
             Item("Upload orders", "upload_file", _UPLOAD, "bulk_orders.add_batch"),
             Item("Payments", "payments", "bulk_orders_payment_changelist", "bulk_orders.view_payment"),
         ),
@@ -56,6 +63,7 @@ _MENU: tuple[tuple[str, tuple[Item, ...]], ...] = (
                 "schedule",
                 "django_celery_beat_periodictask_changelist",
                 "django_celery_beat.view_periodictask",
+                ("django_celery_beat_intervalschedule_changelist", "django_celery_beat_crontabschedule_changelist"),
             ),
             Item("Failed log-ins", "lock_person", "axes_accessattempt_changelist", "axes.view_accessattempt"),
         ),
@@ -79,5 +87,6 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _entry(item: Item, here: str) -> dict[str, Any]:
     link = reverse(f"admin:{item.place}")
-    is_here = here.startswith(link) and (item.place == _UPLOAD or not here.startswith(reverse(f"admin:{_UPLOAD}")))
+    places = tuple(reverse(f"admin:{place}") for place in (item.place, *item.also))
+    is_here = here.startswith(places) and (item.place == _UPLOAD or not here.startswith(reverse(f"admin:{_UPLOAD}")))
     return {"title": item.title, "icon": item.icon, "link": link, "active": is_here}

@@ -8,6 +8,7 @@ import redis
 from django.db import connection
 
 from config.lib import health, valkey
+from webhooks.admin.health import last_errors
 
 MOST = 10_000  # counting stops here
 
@@ -31,14 +32,9 @@ _ENDPOINTS = """
 SELECT count(*) FILTER (WHERE active), count(*) FILTER (WHERE active AND failure_count > 0),
        count(*) FILTER (WHERE NOT active AND disabled_at IS NOT NULL)
 FROM webhooks"""
-# The last thing that went wrong, looked for among an endpoint's newest deliveries.
 _FAILING = """
-SELECT w.id, w.url, w.failure_count, w.failing_since, said.error
-FROM webhooks w LEFT JOIN LATERAL (
-  SELECT error FROM (SELECT error FROM webhook_deliveries d WHERE d.webhook_id = w.id
-                     ORDER BY created_at DESC, id DESC LIMIT 200) AS newest
-  WHERE error IS NOT NULL LIMIT 1) AS said ON true
-WHERE w.active AND w.failure_count > 0 ORDER BY w.failure_count DESC, w.id LIMIT 6"""
+SELECT id, url, failure_count, failing_since FROM webhooks
+WHERE active AND failure_count > 0 ORDER BY failure_count DESC, id LIMIT 6"""
 _NAMES = "SELECT id, name FROM integrations WHERE id = ANY (%(ids)s)"
 
 
@@ -96,7 +92,9 @@ def endpoints() -> tuple[int, int, int]:
 
 
 def failing_endpoints() -> list[Failing]:
-    return [Failing(*row) for row in _rows(_FAILING)]
+    rows = _rows(_FAILING)
+    errors = last_errors([key for key, *_ in rows])
+    return [Failing(key, url, failures, since, errors.get(key)) for key, url, failures, since in rows]
 
 
 def integration_names(ids: list[str]) -> dict[str, str]:

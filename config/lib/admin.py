@@ -1,7 +1,10 @@
 """The audit log in the console: who did what to what, when, from where, and why."""
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db import models
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 
 from config.lib.audit import AuditEntry
@@ -15,7 +18,7 @@ from config.lib.console.search import USER_NAME, Term
 class AuditEntryAdmin(ConsoleAdmin):
     explanation = "What people did to credentials, statuses and permissions. Entries are never changed."
     empty = "Nobody has done anything worth recording yet."
-    list_display = ("moment_of", "actor", "what", "target", "reason_given", "address")
+    list_display = ("moment_of", "who", "what", "target", "reason_given", "where")
     ordering = ("-at", "-pk")
     search_terms = (Term(r"\w+:\S+", "target_id"), Term(USER_NAME, "target_id"))
     search_help_text = "Id of what it was done to"
@@ -31,13 +34,29 @@ class AuditEntryAdmin(ConsoleAdmin):
     def moment_of(self, entry: AuditEntry) -> SafeString:
         return marks.when(entry.at)
 
+    @admin.display(description="By")
+    def who(self, entry: AuditEntry) -> object:
+        return marks.record_link(get_user_model(), entry.actor_id, entry.actor) if entry.actor_id else entry.actor
+
     @admin.display(description="Deed")
     def what(self, entry: AuditEntry) -> SafeString:
         return marks.code(entry.action)
 
     @admin.display(description="To")
-    def target(self, entry: AuditEntry) -> str:
-        return f"{entry.target_type} {entry.target_id}"
+    def target(self, entry: AuditEntry) -> object:
+        model = self._models.get(entry.target_type)
+        if model is None or entry.action.endswith(".deleted"):
+            return f"{entry.target_type} {entry.target_id}"
+        return marks.two(marks.record_link(model, entry.target_id, marks.code(entry.target_id)), entry.target_type)
+
+    @cached_property
+    def _models(self) -> dict[str, type[models.Model]]:
+        """What the console has pages of, by the name that entries call it."""
+        return {model._meta.model_name or "": model for model in self.admin_site._registry}
+
+    @admin.display(description="From")
+    def where(self, entry: AuditEntry) -> str:
+        return entry.address or "–"
 
     @admin.display(description="Reason")
     def reason_given(self, entry: AuditEntry) -> SafeString:

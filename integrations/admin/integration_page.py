@@ -21,6 +21,7 @@ from webhooks.models import Webhook
 DAYS = 31
 SHOWN = 12
 NEWEST = 1000
+_FASTER = {50: "half of them are faster", 95: "95 % are faster"}
 
 
 def record(integration: Any) -> Record:
@@ -73,7 +74,7 @@ def pace(request: HttpRequest, integration: Integration) -> Panel:
     return facts(
         "How it goes",
         Fact("Error rate", marks.percent(errors, len(found)), f"{errors:,} of {len(found):,} calls"),
-        *(Fact(f"p{share}", marks.milliseconds(_at(times, share))) for share in (50, 95)),
+        *(Fact(f"p{share}", marks.milliseconds(_at(times, share)), _FASTER[share]) for share in (50, 95)),
         Fact("Limits", ", ".join(f"{window.limit:,} per {window.name}" for window in limits)),
         note=f"Of its newest {len(found):,} calls; times from request to reply",
     )
@@ -85,7 +86,7 @@ def rights(request: HttpRequest, integration: Integration) -> Panel:
     note = f"Privileged scopes reach the orders of users {', '.join(map(str, reach))}"
     empty = "It has no scope: its key may only ask who it is."
     shown = note if scopes.holds_privilege(integration.scopes) else ""
-    return table("Scopes", ("Scope", "Lets its key"), rows, empty=empty, note=shown, wide=False)
+    return table("Scopes", ("Scope", "What it allows"), rows, empty=empty, note=shown, wide=False)
 
 
 def credentials(request: HttpRequest, integration: Integration) -> Panel:
@@ -137,7 +138,7 @@ def latest(request: HttpRequest, integration: Integration) -> Panel:
     rows = [
         (
             marks.when(log.timestamp),
-            marks.code(f"{log.method} {log.endpoint}"),
+            marks.record_link(UsageLog, log.pk, marks.code(f"{log.method} {log.endpoint}")),
             code_badge(log.status_code),
             marks.milliseconds(log.response_time),
             marks.clipped(log.error),

@@ -1,10 +1,13 @@
 """Integrations: whose systems may call, with which scopes, and whether they do."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.db import models
+from django.db.models import Sum
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from config.lib.console import marks
@@ -12,10 +15,13 @@ from config.lib.console.filters import OptionFilter
 from config.lib.console.model_admin import ConsoleAdmin
 from config.lib.console.records import Record
 from config.lib.console.search import USER_NAME, Term
+from config.lib.figures import HourFigure
 from integrations.admin import integration_page, lockouts
 from integrations.admin.deeds import DEEDS
 from integrations.admin.tones import status_badge
 from integrations.models import Integration, IntegrationStatus
+
+ERROR_HOURS = 24
 
 
 class StatusFilter(OptionFilter):
@@ -25,9 +31,12 @@ class StatusFilter(OptionFilter):
 
 @admin.register(Integration)
 class IntegrationAdmin(ConsoleAdmin):
-    explanation = "Partners' systems and their API keys. A suspended key is refused from its next call on."
+    explanation = (
+        "Partners' systems and their API keys. A suspended key is refused from its next call on. "
+        "An error is a reply of 400 or above."
+    )
     empty = "No partner has registered a system yet."
-    list_display = ("name", "owner", "kind", "state", "scope_words", "used", "last_used", "created")
+    list_display = ("name", "owner", "kind", "state", "scope_words", "used", "error_rate", "last_used")
     list_filter = (StatusFilter, "type")
     list_select_related = ("user",)
     search_terms = (
@@ -46,6 +55,13 @@ class IntegrationAdmin(ConsoleAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return super().get_queryset(request).without_secrets().defer("config").with_usage()  # type: ignore[no-any-return]
 
+    def complete(self, rows: list[Any]) -> None:
+        since = timezone.now() - timedelta(hours=ERROR_HOURS)
+        found = HourFigure.objects.filter(subject="call", hour__gte=since, key__in=[row.pk for row in rows])
+        figures = {key: sums for key, *sums in found.values_list("key").annotate(Sum("number"), Sum("bad"))}
+        for row in rows:
+            row.errors_of = figures.get(row.pk)
+
     deeds = (*DEEDS, lockouts.LIFT)
     panels = (
         integration_page.days,
@@ -54,8 +70,8 @@ class IntegrationAdmin(ConsoleAdmin):
         lockouts.locked_out,
         integration_page.rights,
         integration_page.told_at,
-        integration_page.latest,
         integration_page.configured,
+        integration_page.latest,
     )
 
     def record(self, request: HttpRequest, obj: Integration) -> Record:
@@ -75,7 +91,7 @@ class IntegrationAdmin(ConsoleAdmin):
 
     @admin.display(description="Scopes")
     def scope_words(self, integration: Integration) -> SafeString:
-        return marks.words(integration.scopes, most=3)
+        return marks.words(integration.scopes, most=1)
 
     @admin.display(description="Calls")
     def used(self, integration: Any) -> SafeString:
@@ -85,6 +101,9 @@ class IntegrationAdmin(ConsoleAdmin):
     def last_used(self, integration: Any) -> SafeString:
         return marks.when(integration.last_call)
 
-    @admin.display(description="Created")
-    def created(self, integration: Integration) -> SafeString:
-        return marks.when(integration.created_at)
+    @admin.display(description=f"Errors, {ERROR_HOURS} h")
+    def error_rate(self, integration: Any) -> SafeString:
+        if integration.errors_of is None:
+            return marks.NOTHING
+        calls, errors = integration.errors_of
+        return marks.share(errors, calls, f"{errors:,} of {calls:,} calls")

@@ -23,11 +23,15 @@ class Replay(forms.Form):
     since = forms.DateTimeField(help_text="UTC, e.g. 2026-11-22 09:00", widget=forms.DateTimeInput)
     until = forms.DateTimeField(required=False, help_text="UTC; empty: now")
     events = forms.MultipleChoiceField(
-        choices=SUBSCRIBABLE, required=False, help_text="None chosen: all that the endpoint subscribes to"
+        choices=SUBSCRIBABLE,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None chosen: all that the endpoint subscribes to",
     )
     statuses = forms.MultipleChoiceField(
         choices=DeliveryStatus.choices,
         required=False,
+        widget=forms.CheckboxSelectMultiple,
         help_text="None chosen: whatever became of them, and those that were never delivered here",
     )
 
@@ -41,7 +45,7 @@ class Rotation(forms.Form):
 class Settings(forms.Form):
     url = forms.URLField(label="URL", max_length=2048, assume_scheme="https")
     description = forms.CharField(max_length=1000, required=False)
-    events = forms.MultipleChoiceField(choices=SUBSCRIBABLE)
+    events = forms.MultipleChoiceField(choices=SUBSCRIBABLE, widget=forms.CheckboxSelectMultiple)
     retry_schedule = forms.ChoiceField(choices=RetrySchedule.choices)
     max_retries = forms.IntegerField(
         min_value=1, max_value=20, required=False, help_text="Attempts in all; empty: 5, or 10 on the standard schedule"
@@ -55,11 +59,11 @@ def _test(doing: Doing) -> str:
 
 
 def _retry(doing: Doing) -> str:
-    return _outcome("The delivery", services.retry(delivery=doing.target))
+    return _outcome("The delivery", services.retry(delivery=doing.target).delivery)
 
 
 def _send_again(doing: Doing) -> str:
-    return _outcome("The delivery", services.retry(delivery=doing.target, force=True))
+    return _outcome("The delivery", services.retry(delivery=doing.target, force=True).delivery)
 
 
 def _outcome(what: str, delivery: Delivery) -> str:

@@ -19,7 +19,7 @@ from webhooks.admin import delivery_page
 from webhooks.admin.deeds import DELIVERY_DEEDS
 from webhooks.admin.tones import code_badge, delivery_badge, queue_state
 from webhooks.events import EventName
-from webhooks.models import Attempt, Delivery, DeliveryStatus, Webhook
+from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, Webhook
 
 ENDED = (DeliveryStatus.DELIVERED, DeliveryStatus.FAILED)
 
@@ -101,7 +101,7 @@ class DeliveryAdmin(ConsoleAdmin):
 
     @admin.display(description="Event")
     def what(self, delivery: Delivery) -> SafeString:
-        return marks.code(delivery.event)
+        return marks.record_link(Event, delivery.source_id, marks.code(delivery.event))
 
     @admin.display(description="Endpoint")
     def endpoint(self, delivery: Delivery) -> SafeString:
@@ -149,7 +149,7 @@ class CodeFilter(OptionFilter):
 class AttemptAdmin(ConsoleAdmin):
     explanation = "Every request that was made, or refused before a connection was opened."
     empty = "Nothing has been sent yet."
-    list_display = ("moment_of", "endpoint", "code", "took", "remote_ip", "problem")
+    list_display = ("moment_of", "what", "endpoint", "code", "took", "address", "problem")
     list_filter = (CodeFilter,)
     list_select_related = ("delivery__webhook",)
     search_terms = (Term(r"del_\d+_[0-9a-f]+", "delivery_id"),)
@@ -171,9 +171,18 @@ class AttemptAdmin(ConsoleAdmin):
     def moment_of(self, attempt: Attempt) -> SafeString:
         return marks.when(attempt.at)
 
+    @admin.display(description="Delivery")
+    def what(self, attempt: Attempt) -> SafeString:
+        return marks.record_link(Delivery, attempt.delivery_id, marks.code(attempt.delivery.event))
+
     @admin.display(description="Endpoint")
     def endpoint(self, attempt: Attempt) -> SafeString:
-        return marks.record_link(Delivery, attempt.delivery_id, marks.clipped(attempt.delivery.webhook.url, 44))
+        webhook = attempt.delivery.webhook
+        return marks.record_link(Webhook, webhook.pk, marks.clipped(webhook.url, 44))
+
+    @admin.display(description="Address")
+    def address(self, attempt: Attempt) -> str:
+        return attempt.remote_ip or "–"
 
     @admin.display(description="Reply")
     def code(self, attempt: Attempt) -> SafeString:

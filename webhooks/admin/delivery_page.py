@@ -21,14 +21,14 @@ PHASES = (
     ("reply", "waiting for the reply"),
     ("total", "reading it"),
 )
-PHASE_TONES = (Tone.QUIET, Tone.ATTENTION, Tone.ATTENTION, Tone.WAITING, Tone.GOOD)
+PHASE_TONES = (Tone.QUIET, Tone.ATTENTION, "tls", Tone.WAITING, Tone.GOOD)  # TLS has a colour of its own
 SHOWN = 50
 
 
 class Bar(NamedTuple):
     left: str
     width: str
-    tone: Tone
+    tone: str
     title: str
 
 
@@ -192,11 +192,16 @@ def attempt_record(attempt: Attempt) -> Record:
 
 def attempt_phases(request: HttpRequest, attempt: Attempt) -> Panel:
     timings: dict[str, Any] = attempt.timings or {}
-    rows = [
-        Fact(name, marks.milliseconds(float(timings[key])) if timings.get(key) else "not reached")
-        for key, name in PHASES
-    ]
-    return facts("Phases", *rows, note="Milliseconds from the start to the end of each")
+    ends = [float(timings.get(key) or 0) for key, _ in PHASES]
+    rows = [Fact(name[0].upper() + name[1:], _phase(ends, number)) for number, (_, name) in enumerate(PHASES)]
+    return facts("Phases", *rows, note="From the start of the attempt to the end of each")
+
+
+def _phase(ends: list[float], number: int) -> object:
+    if ends[number]:
+        return marks.milliseconds(ends[number])
+    # A connection that is used again has been looked up and opened before.
+    return "not needed" if any(ends[number:]) else "not reached"
 
 
 def attempt_reply(request: HttpRequest, attempt: Attempt) -> Panel:

@@ -14,6 +14,7 @@ from config.lib.console.records import Record
 from config.lib.console.search import USER_NAME, Term
 from webhooks.admin import endpoint_page
 from webhooks.admin.deeds import WEBHOOK_DEEDS
+from webhooks.admin.health import last_errors
 from webhooks.admin.tones import health_badge
 from webhooks.models import Webhook
 
@@ -50,6 +51,11 @@ class WebhookAdmin(ConsoleAdmin):
         "disabled_reason", "created_at",
     )  # fmt: skip
 
+    def complete(self, rows: list[Any]) -> None:
+        errors = last_errors([webhook.pk for webhook in rows if webhook.active and webhook.failure_count])
+        for webhook in rows:
+            webhook.last_error = errors.get(webhook.pk)
+
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         # Secrets are decrypted as they are loaded, and no page shows them.
         return super().get_queryset(request).defer(*SECRETS)  # type: ignore[no-any-return]
@@ -74,12 +80,14 @@ class WebhookAdmin(ConsoleAdmin):
         return marks.record_link(type(webhook.user), webhook.user_id, webhook.user.get_username())
 
     @admin.display(description="Health")
-    def health(self, webhook: Webhook) -> SafeString:
-        return health_badge(webhook)
+    def health(self, webhook: Any) -> SafeString:
+        badge = health_badge(webhook)
+        said = webhook.last_error or webhook.disabled_reason
+        return marks.two(badge, marks.clipped(said, 60)) if said else badge
 
     @admin.display(description="Events")
     def subscriptions(self, webhook: Webhook) -> SafeString:
-        return marks.words(webhook.events, most=2)
+        return marks.words(webhook.events, most=1)
 
     @admin.display(description="Failures in a row")
     def failures(self, webhook: Webhook) -> SafeString:

@@ -26,7 +26,7 @@ class NameFilter(OptionFilter):
 class EventAdmin(ConsoleAdmin):
     explanation = "What happened. Each event is stored once, and delivered to every endpoint that subscribes to it."
     empty = "Nothing has happened yet: the first order makes the first event."
-    list_display = ("id", "named", "owner", "created")
+    list_display = ("created", "named", "owner", "event_id")
     list_filter = (NameFilter,)
     list_select_related = ("user",)
     search_terms = (Term(r"evt_\d+_[0-9a-f]+", "pk"), Term(USER_NAME, "user__username"))
@@ -51,6 +51,10 @@ class EventAdmin(ConsoleAdmin):
     @admin.display(description="Owner")
     def owner(self, event: Event) -> SafeString:
         return marks.record_link(type(event.user), event.user_id, event.user.get_username())
+
+    @admin.display(description="Event id")
+    def event_id(self, event: Event) -> SafeString:
+        return marks.record_link(Event, event.pk, marks.code(event.pk))
 
     @admin.display(description="At")
     def created(self, event: Event) -> SafeString:

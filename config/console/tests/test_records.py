@@ -98,7 +98,7 @@ def test_a_batch_shows_its_failed_rows_and_lets_them_be_corrected(admin: User, w
 
 def test_failed_rows_are_for_those_who_see_batches(newcomer: User, world: World, session: Sessions) -> None:
     reply = session(newcomer).get(f"{record_url(world.batch, world.batch.pk)}failed.csv")
-    assert reply.status_code == 404
+    assert reply.status_code == 403
 
 
 def test_the_audit_of_a_record_is_for_auditors(auditor: User, support: User, world: World, session: Sessions) -> None:

@@ -54,10 +54,12 @@ class Desk:
         """Asks, and does it when told to."""
         deed = next((deed for deed in self.deeds if deed.name == deed_name), None)
         obj = self.get_object(request, object_id)  # type: ignore[attr-defined]
-        if deed is None or obj is None:
+        if deed is None:
             raise Http404
         if not deed.permitted(request):
             raise PermissionDenied
+        if obj is None:
+            raise Http404
         form = deed.form_class(request.POST if request.method == "POST" else None, initial=deed.initial(obj))
         if request.method != "POST" or not form.is_valid():
             return self._ask(request, deed, form, [obj], cancel=self._record_url(obj))
@@ -102,8 +104,9 @@ class Desk:
         return HttpResponseRedirect(self._record_url(obj))
 
     def _show_once(self, request: HttpRequest, once: Once, obj: models.Model) -> HttpResponse:
-        context = {**self._context(request), "title": once.title, "once": once, "back": self._record_url(obj)}
-        reply = TemplateResponse(request, "console/once.html", context)
+        back = self._record_url(obj)
+        more = {"title": once.title, "once": once, "back": back, "crumb": (self._name(request, obj), back)}
+        reply = TemplateResponse(request, "console/once.html", self._context(request) | more)
         reply["Cache-Control"] = "no-store"
         return reply
 
@@ -124,6 +127,7 @@ class Desk:
             "deed": deed,
             "form": form,
             "targets": targets,
+            "crumb": None if many else (self._name(request, targets[0]), cancel),
             "cancel": cancel,
             "said": said,
             "many": many,
@@ -134,6 +138,9 @@ class Desk:
 
     def _context(self, request: HttpRequest) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "opts": self.opts}
+
+    def _name(self, request: HttpRequest, obj: models.Model) -> str:
+        return str(self.record(request, obj).title)  # type: ignore[attr-defined]
 
     def _record_url(self, obj: models.Model) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[quote(obj.pk)])

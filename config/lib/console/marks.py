@@ -89,6 +89,10 @@ def percent(part: float, whole: float) -> str:
     return f"{min(max(share, 0.1), 99.9):.1f} %"
 
 
+def share(part: float, whole: float, title: str) -> SafeString:
+    return format_html('<span class="c-number" title="{}">{}</span>', title, percent(part, whole))
+
+
 def link(url: str, text: object) -> SafeString:
     return format_html('<a class="c-link" href="{}">{}</a>', url, text)
 
@@ -117,6 +121,13 @@ def words(values: list[str], most: int = 20) -> SafeString:
     shown = format_html_join("", "<code>{}</code>", ((value,) for value in values[:most]))
     more = format_html("<small>and {} more</small>", len(values) - most) if len(values) > most else ""
     return format_html('<span class="c-words" title="{}">{}{}</span>', ", ".join(values), shown, more)
+
+
+def live(key: str, content: object, seconds: int) -> SafeString:
+    """Content that is read again from its page every so many seconds; 0 for what will not move any more."""
+    if not seconds:
+        return format_html('<span class="c-live" id="{}">{}</span>', key, content)
+    return format_html('<span class="c-live" id="{}" data-live="{}">{}</span>', key, seconds, content)
 
 
 def record_url(model: type[models.Model] | models.Model, pk: Any) -> str:

@@ -23,5 +23,9 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at ru
         return rows.order_by().values("pk")[: COUNT_CAP + 1].count()
 
     @property
+    def figure(self) -> str:
+        return f"{self.count:,}"
+
+    @property
     def is_capped(self) -> bool:
         return self._counted > COUNT_CAP

@@ -1,7 +1,8 @@
 """A record's page: what it is, what is known of it, and what hangs together with it, as panels."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from django.db import models
@@ -41,6 +42,17 @@ class Record:
     sentence: str = ""  # what is going on with it, in words
     facts: Sequence[Fact] = ()
     refresh: int = 0  # seconds after which the page is read again; 0 for one that stands still
+
+
+def arranged(panels: Iterable[Panel]) -> list[Panel]:
+    """Two narrow panels share a row; the last of an odd number of them has it to itself, and leaves no hole."""
+    placed: list[Panel] = []
+    for is_wide, group in groupby(panels, key=lambda panel: panel.wide):
+        neighbours = list(group)
+        if not is_wide and len(neighbours) % 2:
+            neighbours[-1] = replace(neighbours[-1], wide=True)
+        placed += neighbours
+    return placed
 
 
 def facts(title: str, *rows: Fact, note: str = "", wide: bool = False) -> Panel:
