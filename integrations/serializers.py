@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.lib.camel import CamelSerializer
-from config.lib.fields import FlagField, TextField, WholeNumberField
+from config.lib.fields import DigitsField, FlagField, TextField, WholeNumberField
 from integrations import configuration, throttles
 from integrations.models import Integration, IntegrationStatus, IntegrationType, Template
 from webhooks import managed
@@ -188,7 +188,7 @@ class TemplateSerializer(CamelSerializer):
 
 
 class PeriodSerializer(CamelSerializer):
-    days = serializers.IntegerField(min_value=1, max_value=365, default=7)
+    days = DigitsField(min_value=1, max_value=365, default=7)
 
 
 class TimesSerializer(CamelSerializer):

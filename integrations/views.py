@@ -87,7 +87,7 @@ class IntegrationViews(GenericViewSet[Integration]):
     def regenerate(self, request: Request, pk: str) -> Response:
         """A new key pair; the old one dies at once, or after `graceHours`."""
         integration = _own(request, pk)
-        hours = _checked(RegenerationSerializer, request.data or {})["grace_hours"]
+        hours = _checked(RegenerationSerializer, request.data)["grace_hours"]
         row = services.regenerate(
             integration=integration, actor=_user(request), grace_hours=hours, address=_address(request)
         )

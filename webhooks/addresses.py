@@ -104,7 +104,7 @@ def host_of(url: str, *, require_https: bool = False) -> str:
         host, port = _ascii_host(parts.hostname or ""), parts.port
     except ValueError as error:
         raise RefusedUrl(NOT_A_URL) from error
-    if parts.scheme not in SCHEMES or not host or port == 0:
+    if parts.scheme not in SCHEMES or port == 0 or ("[" in parts.netloc and ":" not in host):  # [v1.fe80]: no address
         raise RefusedUrl(NOT_A_URL)
     if "@" in parts.netloc:
         raise RefusedUrl("URL must not contain a user name or password")

@@ -42,6 +42,8 @@ _ORDER_CHANGES = {
     "rejectedReason": _TEXT,
     "rtaRefNo": {"type": ["string", "null"]},
     "reason": {"type": ["string", "null"]},
+    "nav": _AMOUNT,
+    "units": _AMOUNT,
 }
 _PAYMENT = {"orderId": _WHOLE, "modelOrderId": _TEXT, "paymentReference": _TEXT, "amount": _AMOUNT, "status": _TEXT}
 _BATCH = {

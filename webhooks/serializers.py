@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from config.lib.camel import CamelModelSerializer, CamelSerializer
-from config.lib.fields import FlagField, TextField, WholeNumberField
+from config.lib.fields import DigitsField, FlagField, TextField, WholeNumberField
 from webhooks.delivery import max_attempts
 from webhooks.events import EventName
 from webhooks.models import Attempt, Delivery, DeliveryStatus, RetrySchedule, Webhook
+from webhooks.services import Retried
 
 DESCRIPTION_MAX = 1000
 MAX_RETRIES = 20
@@ -146,7 +147,7 @@ class DeliveryFilterSerializer(CamelSerializer):
 
 
 class RetryParametersSerializer(CamelSerializer):
-    max_retries = serializers.IntegerField(required=False, min_value=1, max_value=BIGGEST)
+    max_retries = DigitsField(required=False, min_value=1, max_value=BIGGEST)
     force = serializers.BooleanField(required=False, default=False)
 
 
@@ -158,7 +159,9 @@ class ReplaySerializer(CamelSerializer):
     since = serializers.DateTimeField()
     until = serializers.DateTimeField(required=False, allow_null=True)
     events = EventsField(required=False)
-    status = serializers.ListField(child=serializers.ChoiceField(DeliveryStatus.choices), required=False)
+    status = serializers.ListField(
+        child=serializers.ChoiceField(DeliveryStatus.choices), allow_empty=False, required=False
+    )
     dry_run = FlagField(required=False, default=False)
 
     def to_internal_value(self, data: Any) -> Any:
@@ -168,7 +171,7 @@ class ReplaySerializer(CamelSerializer):
 
 
 class AnalyticsParametersSerializer(CamelSerializer):
-    days = serializers.IntegerField(required=False, default=7, min_value=1, max_value=90)
+    days = DigitsField(required=False, default=7, min_value=1, max_value=90)
 
 
 class CatalogueEntrySerializer(CamelSerializer):
@@ -211,7 +214,8 @@ def test_reply(delivery: Delivery) -> dict[str, Any]:
     return {"success": succeeded, "message": message, "delivery": TestedDeliverySerializer(delivery).data}
 
 
-def retry_reply(delivery: Delivery) -> dict[str, Any]:
-    succeeded = delivery.status == DeliveryStatus.DELIVERED
-    message = "Webhook retried successfully" if succeeded else f"Webhook retry failed: {delivery.error}"
+def retry_reply(retried: Retried) -> dict[str, Any]:
+    delivery, refusal = retried
+    succeeded = delivery.status == DeliveryStatus.DELIVERED and not refusal
+    message = "Webhook retried successfully" if succeeded else f"Webhook retry failed: {refusal or delivery.error}"
     return {"success": succeeded, "message": message, "delivery": DeliverySerializer(delivery).data}

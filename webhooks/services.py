@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -164,8 +164,15 @@ def send_test(*, webhook: Webhook) -> Delivery:
         return _attempt(delivery_id)
 
 
-def retry(*, delivery: Delivery, max_retries: int | None = None, force: bool = False) -> Delivery:
-    """Make one attempt now and return the delivery as it is then. With `max_retries`, only below that many attempts.
+class Retried(NamedTuple):
+    """A delivery after a retry; `refusal` says why no attempt was made, where none was."""
+
+    delivery: Delivery
+    refusal: str | None = None
+
+
+def retry(*, delivery: Delivery, max_retries: int | None = None, force: bool = False) -> Retried:
+    """Make one attempt now. With `max_retries`, only below that many attempts.
 
     Raises AlreadyDelivered, InFlight, Busy.
     """
@@ -174,15 +181,15 @@ def retry(*, delivery: Delivery, max_retries: int | None = None, force: bool = F
     if max_retries is not None and delivery.attempts >= max_retries:
         return _exhausted(delivery, max_retries)
     with sender().place():
-        return _attempt(delivery.pk)
+        return Retried(_attempt(delivery.pk))
 
 
-def _exhausted(delivery: Delivery, max_retries: int) -> Delivery:
+def _exhausted(delivery: Delivery, max_retries: int) -> Retried:
     error = f"Max retries ({max_retries}) exceeded"
     # Only what has failed says so: the schedule of the others goes on.
     Delivery.objects.filter(pk=delivery.pk, status=DeliveryStatus.FAILED).update(error=error)
     delivery.refresh_from_db()
-    return delivery
+    return Retried(delivery, refusal=error)
 
 
 def _attempt(delivery_id: str) -> Delivery:

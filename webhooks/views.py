@@ -128,7 +128,7 @@ class Webhooks(GenericViewSet[Webhook]):
     @extend_schema(request=GraceSerializer, responses=WebhookWithSecretSerializer, tags=TAGS)
     def rotate_secret(self, request: Request, webhook_id: str) -> Response:
         """A new secret; the old one signs, too, until the grace ends."""
-        webhook, wanted = self.get_object(), _checked(GraceSerializer, request.data or {})
+        webhook, wanted = self.get_object(), _checked(GraceSerializer, request.data)
         webhook = services.rotate_secret(webhook=webhook, grace_hours=wanted["grace_hours"], **_who(request))
         return Response(WebhookWithSecretSerializer(webhook).data)
 

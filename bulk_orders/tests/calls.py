@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jsonschema
 from django.apps import apps
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
@@ -11,6 +12,7 @@ from bulk_orders.models import Batch, Order
 from bulk_orders.states import Status
 from bulk_orders.tests.forms import order_form
 from config.lib import exact_json
+from webhooks.events import CATALOGUE, EventName
 
 BATCHES = "/api/bulk-orders"
 ORDERS = "/api/order-management/orders"
@@ -67,6 +69,10 @@ def an_order(user: User, **fields: Any) -> Order:
 
 
 def events(user: User) -> list[tuple[str, dict[str, Any]]]:
-    """What `user`'s webhooks would hear, in order."""
+    """What `user`'s webhooks would hear, in order: each as the catalogue says, and nothing that it does not name."""
     rows = apps.get_model("webhooks", "Event").objects.filter(user=user).order_by("created_at", "id")
+    for event in rows:
+        schema = CATALOGUE[EventName(event.name)].schema
+        jsonschema.validate(event.data, schema, jsonschema.Draft202012Validator)
+        assert set(event.data) <= set(schema["properties"])
     return [(event.name, event.data) for event in rows]

@@ -1,8 +1,9 @@
 """What a JSON body holds is what it says: 5 is no text, "yes" no truth value, "3" no number.
 
-For bodies only: a query string knows nothing but text, which the framework's own fields read.
+A query string knows nothing but text: there `DigitsField` reads numbers, and the framework's own fields the rest.
 """
 
+import re
 from typing import Any
 
 from rest_framework import serializers
@@ -34,6 +35,15 @@ class FlagField(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class DigitsField(serializers.IntegerField):
+    """An integer in a query string, in plain digits: what else Python's `int` would read as one is a mistake there."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not re.fullmatch("-?[0-9]+", str(data)):
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class WholeNumberField(serializers.IntegerField):

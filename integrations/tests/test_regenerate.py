@@ -1,5 +1,6 @@
 """POST /api/integrations/{id}/regenerate-credentials"""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -15,11 +16,11 @@ from integrations.tasks import forget_replaced_credentials
 from integrations.tests.factories import an_integration, key_of
 
 ME = "/api/integrations/me"
+PATH = "/api/integrations/{}/regenerate-credentials"
 
 
 def regenerate(client: Client, integration: Integration, body: Any = None) -> Any:
-    path = f"/api/integrations/{integration.pk}/regenerate-credentials"
-    return client.post(path, {} if body is None else body, content_type="application/json")
+    return client.post(PATH.format(integration.pk), {} if body is None else body, content_type="application/json")
 
 
 def calls(body: dict[str, str]) -> int:
@@ -41,9 +42,16 @@ def test_a_new_pair_replaces_the_old_one_at_once(as_owner: Client, owner: User) 
 
 def test_without_a_body_there_is_no_grace(as_owner: Client, owner: User) -> None:
     integration = an_integration(owner)
-    path = f"/api/integrations/{integration.pk}/regenerate-credentials"
-    assert as_owner.generic("POST", path).status_code == 200
+    assert as_owner.generic("POST", PATH.format(integration.pk)).status_code == 200
     assert key_of(integration).get(ME).status_code == 401
+
+
+@pytest.mark.parametrize("body", [[], "", 0, False])
+def test_refuses_a_body_that_is_no_object(as_owner: Client, owner: User, body: Any) -> None:
+    integration = an_integration(owner)
+    path = PATH.format(integration.pk)
+    assert as_owner.generic("POST", path, json.dumps(body), "application/json").status_code == 400
+    assert key_of(integration).get(ME).status_code == 200
 
 
 def test_the_old_pair_serves_on_for_its_grace(as_owner: Client, owner: User) -> None:

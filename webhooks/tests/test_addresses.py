@@ -40,6 +40,7 @@ http://example.com:0/ http://example.com:65536/ http://example.com:port/ http://
 http://[127.0.0.1]/ http://[example.com]/ http://256.256.256.256/ http://1.2.3.4.5/ http://1.2.3.0x/ http://09/
 http://example..com/ http://.example.com/ http://-example.com/ http://exa%6dple.com/ http://127.0.0.1%2f@example.com/
 http://exam$ple.com/ http://example.com,evil.com/ http://example.com\\@127.0.0.1/ http://a.0x7f/ http://💩..x/
+http://[v1.fe80]/ http://[vF.127.0.0.1]/
 """
 BLANKS = [
     "",

@@ -101,6 +101,14 @@ def test_a_dry_run_is_asked_for_by_true_alone(as_owner: Client, owner: User, fla
     assert replay(as_owner, webhook.id, dryRun=flag).status == 400
 
 
+@pytest.mark.parametrize("narrowing", ["status", "events"])
+def test_narrowed_to_nothing_is_not_everything(as_owner: Client, owner: User, narrowing: str) -> None:
+    webhook = make_webhook(owner)
+    delivery = make_delivery(webhook, status="failed", next_retry_at=None)
+    assert replay(as_owner, webhook.id, **{narrowing: []}).status == 400
+    assert statuses([delivery]) == ["failed"]
+
+
 def test_since_is_required(as_owner: Client, owner: User) -> None:
     webhook = make_webhook(owner)
     delivery = make_delivery(webhook, status="failed", next_retry_at=None)

@@ -65,7 +65,17 @@ def test_the_cap_leaves_a_delivery_on_schedule_as_it_is(as_owner: Client, owner:
     delivery = make_delivery(make_webhook(owner, receiver.url), attempts=2, status="retrying", error="HTTP 500")
     reply = call(as_owner, "POST", path(delivery, "?maxRetries=2"))
     assert not reply.json["success"]
+    assert reply.json["message"] == "Webhook retry failed: Max retries (2) exceeded"
     assert (reply.json["delivery"]["status"], reply.json["delivery"]["error"]) == ("retrying", "HTTP 500")
+    assert receiver.received == []
+
+
+def test_force_does_not_lift_the_cap_and_claims_no_success(as_owner: Client, owner: User, receiver: Receiver) -> None:
+    delivery = make_delivery(make_webhook(owner, receiver.url), status="delivered", attempts=1, next_retry_at=None)
+    reply = call(as_owner, "POST", path(delivery, "?force=true&maxRetries=1"))
+    assert (reply.status, reply.json["success"]) == (200, False)
+    assert reply.json["message"] == "Webhook retry failed: Max retries (1) exceeded"
+    assert (reply.json["delivery"]["status"], reply.json["delivery"]["error"]) == ("delivered", None)
     assert receiver.received == []
 
 
@@ -98,7 +108,10 @@ def test_a_held_delivery_of_an_inactive_webhook_can_be_sent_and_stays_held(
     assert call(as_owner, "POST", path(delivery)).json["success"]
 
 
-@pytest.mark.parametrize("query", ["?maxRetries=0", "?maxRetries=x", "?force=maybe", "?maxRetries=99999999999"])
+@pytest.mark.parametrize(
+    "query",
+    [f"?maxRetries={number}" for number in ("0", "x", "99999999999", "6.0", "1_0", "%2B6", "٥")] + ["?force=maybe"],
+)
 def test_refuses_parameters_that_make_no_sense(as_owner: Client, owner: User, receiver: Receiver, query: str) -> None:
     delivery = make_delivery(make_webhook(owner, receiver.url))
     assert call(as_owner, "POST", path(delivery, query)).status == 400

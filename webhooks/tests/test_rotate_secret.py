@@ -59,6 +59,14 @@ def test_refuses_a_grace_that_makes_no_sense(as_owner: Client, owner: User, hour
     assert webhook.secret == SECRET
 
 
+@pytest.mark.parametrize("body", [[], [24], 0, False])
+def test_refuses_a_body_that_is_no_object(as_owner: Client, owner: User, body: object) -> None:
+    webhook = make_webhook(owner)
+    assert call(as_owner, "POST", f"/{webhook.id}/rotate-secret", body).status == 400
+    webhook.refresh_from_db()
+    assert webhook.secret == SECRET
+
+
 def test_is_audited_without_the_secret(as_owner: Client, owner: User) -> None:
     webhook = make_webhook(owner)
     secret = call(as_owner, "POST", f"/{webhook.id}/rotate-secret").json["secret"]
