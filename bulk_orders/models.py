@@ -68,7 +68,8 @@ class Order(models.Model):
         db_table = "orders"
         permissions: ClassVar = [("authorize_order", "Can claim, authorize and reject orders of others")]
         indexes: ClassVar = [
-            LongNameIndex(fields=["client", "-submitted_at", "-id"], name="idx_orders_client"),  # list of the owner
+            # The list of the owner, and what it can be filtered by.
+            LongNameIndex(fields=["client", "-submitted_at", "-id"], include=["status"], name="idx_orders_page"),
             LongNameIndex(fields=["-submitted_at", "-id"], name="idx_orders_submitted"),  # list of staff
             LongNameIndex(fields=["status", "-submitted_at"], name="idx_orders_status"),  # the checkers' work list
         ]

@@ -187,8 +187,13 @@ class Delivery(models.Model):
                 name="idx_webhook_deliveries_next_retry",
                 condition=Q(next_retry_at__isnull=False),
             ),
-            # The list of an endpoint's deliveries, newest first.
-            LongNameIndex(fields=["webhook", "-created_at", "-id"], name="idx_webhook_deliveries_list"),
+            # The list of an endpoint's deliveries, newest first, and what it can be filtered by: a page is found, and
+            # counted, without reading a row.
+            LongNameIndex(
+                fields=["webhook", "-created_at", "-id"],
+                include=["status", "event"],
+                name="idx_webhook_deliveries_page",
+            ),
             # What is held for an endpoint that is not active: to be made due, to be counted.
             LongNameIndex(
                 fields=["webhook"],

@@ -40,8 +40,10 @@ class NewestFirst(BasePagination):
         cursor = request.query_params.get("cursor")
         if cursor:
             rows = rows.filter(self.after(cursor))
-        # One row more than asked tells whether there is a next page, without a second query.
-        page = list(rows[self.offset : self.offset + self.limit + 1])
+        # One row more than asked tells whether there is a next page, without a second query. Keys first: an index that
+        # holds what is filtered by finds them alone, and only the rows of the page are read.
+        keys = rows.values("pk")[self.offset : self.offset + self.limit + 1]
+        page = list(self.ordered(queryset.filter(pk__in=keys)))
         self.has_next, self.page = len(page) > self.limit, page[: self.limit]
         return self.page
 
