@@ -145,7 +145,7 @@ RESULTS: Final[Schema] = {
     "responses": serializers.ResultSerializer(many=True),
     "parameters": [_query("status", "Rows with this outcome", choices=[*map(str, Outcome)])],
 }
-FAILED_ROWS: Final[Schema] = {"tags": BATCHES, "responses": {(200, "text/csv"): _sheet}}
+FAILED_ROWS: Final[Schema] = {"tags": BATCHES, "responses": {(200, "application/octet-stream"): _sheet}}
 TEMPLATE: Final[Schema] = {"tags": BATCHES, "responses": {(200, "application/octet-stream"): _sheet}}
 CANCEL_BATCH: Final[Schema] = {"tags": BATCHES, "request": None, "responses": serializers.BatchDetailSerializer}
 RETRY_BATCH: Final[Schema] = CANCEL_BATCH | {"responses": {202: serializers.BatchDetailSerializer}}

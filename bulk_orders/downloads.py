@@ -1,16 +1,19 @@
 """Sheets for people: an empty one to fill in, and the failed rows of a batch to correct and upload again."""
 
 import csv
-import io
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
-from openpyxl import Workbook
-from rest_framework.negotiation import DefaultContentNegotiation
+from django.http import HttpResponseBase, StreamingHttpResponse
 
 from bulk_orders.models import Batch, Result
 from bulk_orders.sheets import ADDED, COLUMNS, guarded, line_of, surplus
 from bulk_orders.verdicts import Outcome
+from bulk_orders.workbook_export import MEDIA_TYPE, write_rows
+from config.lib import exact_json
+
+Lines = Iterator[Sequence[str]]
+Text = Iterator[str] | Iterator[bytes]
 
 ROWS_A_FETCH: Final = 2_000
 
@@ -22,43 +25,48 @@ class Echo:
         return line
 
 
-def failed_rows(batch: Batch) -> Iterator[str]:
-    """CSV in the upload's own columns, with the row's index and error; nothing is held in memory."""
-    writer = csv.writer(Echo())
-    yield writer.writerow((*ADDED, *COLUMNS))
-    failed = batch.results.filter(status=Outcome.FAILED).order_by("order_index")
-    for result in failed.iterator(chunk_size=ROWS_A_FETCH):
-        yield writer.writerow((result.order_index, *_line(result)))
+def failed_rows(batch: Batch, extension: str = "csv") -> Text:
+    """The failed rows as an upload takes them, each with its index and error; nothing is held in memory."""
+    results = batch.results.filter(status=Outcome.FAILED).order_by("order_index").iterator(chunk_size=ROWS_A_FETCH)
+    return _jsonl(results) if extension == "jsonl" else TABLES[extension](_lines(results))
+
+
+def template(extension: str) -> Text:
+    """An empty sheet with all columns."""
+    return TABLES[extension](iter([COLUMNS]))
+
+
+def attachment(content: Text, name: str, extension: str) -> HttpResponseBase:
+    reply = StreamingHttpResponse(content, content_type=MEDIA_TYPES[extension])
+    reply["Content-Disposition"] = f'attachment; filename="{name}.{extension}"'
+    return reply
+
+
+def _csv(lines: Lines) -> Iterator[str]:
+    return map(csv.writer(Echo()).writerow, lines)
+
+
+def _jsonl(results: Iterator[Result]) -> Iterator[bytes]:
+    """Whole forms: what a sheet's line has no room for is here."""
+    for result in results:
+        form = result.order_data if isinstance(result.order_data, dict) else {}
+        yield exact_json.dumps({"index": result.order_index, "error": result.error} | form) + b"\n"
+
+
+def _lines(results: Iterator[Result]) -> Lines:
+    yield (*ADDED, *COLUMNS)
+    for result in results:
+        yield (str(result.order_index), *_line(result))
 
 
 def _line(result: Result) -> list[str]:
     """Error and cells. An order that a line cannot hold comes without cells: uploaded, it fails, and is not cut."""
     error, form = result.error or "", result.order_data
     if excess := surplus(form):
-        error = f"{error}; This order has {excess}, more than a line holds: correct it and send it as JSON"
+        error = f"{error}; A line cannot hold all of this order ({excess}): correct it in the JSONL download"
         form = {"clientRef": form.get("clientRef")}
     return [guarded(error), *line_of(form)]
 
 
-def template_csv() -> bytes:
-    return (",".join(COLUMNS) + "\r\n").encode()
-
-
-def template_xlsx() -> bytes:
-    workbook, target = Workbook(write_only=True), io.BytesIO()
-    workbook.create_sheet("Orders").append(COLUMNS)
-    workbook.save(target)
-    return target.getvalue()
-
-
-TEMPLATES: Final[dict[str, tuple[Callable[[], bytes], str]]] = {
-    "csv": (template_csv, "text/csv; charset=utf-8"),
-    "xlsx": (template_xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-}
-
-
-class AnyAccept(DefaultContentNegotiation):
-    """A sheet is what its address says, whatever ``Accept`` asks for; errors are JSON as everywhere."""
-
-    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> tuple[Any, str]:
-        return renderers[0], renderers[0].media_type
+TABLES: Final[dict[str, Callable[[Lines], Text]]] = {"csv": _csv, "xlsx": write_rows}
+MEDIA_TYPES: Final = {"csv": "text/csv; charset=utf-8", "xlsx": MEDIA_TYPE, "jsonl": "application/jsonl; charset=utf-8"}

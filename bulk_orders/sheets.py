@@ -3,8 +3,7 @@
 What a line says is not judged here: a cell that makes no sense stays as it is, and the rulebook says so.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -22,7 +21,10 @@ COLUMNS: Final = (
     *("clientRef", *ITEM, "branchCode", *MODE, "optOutOfNomination"),
     *(f"nominee{k}{name}" for k in NOMINEES for name in NOMINEE),
 )
+FORM: Final = ("clientRef", "branchCode", "optOutOfNomination", "cartItems", "transactionMode", "nominees")
 ADDED: Final = ("index", "error")  # what a download of failed rows adds, and an upload ignores
+LISTED, CUT = 10, 50
+SEPARATORS: Final = (";", "\t", "|")
 TRUTH: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -34,9 +36,12 @@ class InvalidHeader(ValueError):
 def checked_header(names: Sequence[str]) -> list[str]:
     """The columns, in any order; raises `InvalidHeader`, naming what is wrong."""
     header = [name.strip() for name in names]
-    unknown = [name or "(blank)" for name in header if name not in COLUMNS and name not in ADDED]
+    unknown = [name[:CUT] or "(blank)" for name in header if name not in COLUMNS and name not in ADDED]
+    if len(header) == 1 and any(separator in header[0] for separator in SEPARATORS):
+        raise InvalidHeader("Columns must be separated by commas")
     if unknown:
-        raise InvalidHeader(f"Unknown columns: {', '.join(unknown)}")
+        more = f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
+        raise InvalidHeader(f"Unknown columns: {', '.join(unknown[:LISTED])}{more}")
     twice = {name for name in header if header.count(name) > 1}
     if twice:
         raise InvalidHeader(f"Columns given twice: {', '.join(sorted(twice))}")
@@ -47,6 +52,8 @@ def form_of(line: Mapping[str, str]) -> dict[str, Any]:
     """OrderFormData of one line. Blank cells are absent values."""
     cells = {name: unguarded(text.strip()) for name, text in line.items() if text.strip()}
     opted_out = cells.get("optOutOfNomination", "false")
+    for share in [f"nominee{k}Percentage" for k in NOMINEES if f"nominee{k}Percentage" in cells]:
+        cells[share] = cells[share].removesuffix("%").rstrip()
     nominees = [_of(cells, NOMINEE, f"nominee{k}") for k in NOMINEES]
     return _of(cells, ("clientRef", "branchCode")) | {
         "cartItems": [item] if (item := _of(cells, ITEM)) else [],
@@ -69,26 +76,27 @@ def line_of(form: Any) -> list[str]:
 def surplus(form: Any) -> str:
     """What of a form a line has no room for, in words; empty if it all fits."""
     form = form if isinstance(form, dict) else {}
-    rooms = {"cartItems": (1, "cart items"), "nominees": (len(NOMINEES), "nominees")}
-    counted = {name: len(form[name]) for name in rooms if isinstance(form.get(name), list)}
-    return " and ".join(f"{count} {rooms[name][1]}" for name, count in counted.items() if count > rooms[name][0])
+    items, nominees = form.get("cartItems"), form.get("nominees")
+    rooms = ((items, 1, "cart items"), (nominees, len(NOMINEES), "nominees"))
+    excess = [
+        f"{len(members)} {name}" for members, room, name in rooms if isinstance(members, list) and len(members) > room
+    ]
+    keys = _unheld(form, FORM, "") + _unheld(form.get("transactionMode"), MODE, "transactionMode.")
+    keys += _unheld(_first(items, 0), ("id", *ITEM), "cartItems.")
+    for k in NOMINEES:
+        keys += _unheld(_first(nominees, k - 1), ("id", *map(_key, NOMINEE)), "nominees.")
+    return ", ".join([*excess, *dict.fromkeys(keys)])
 
 
 def text_of(value: Any) -> str:
-    """A cell's value as text: figures with the digits that are shown, days as ISO dates."""
+    """A value as a cell's text: figures with the digits that are shown."""
     match value:
         case None:
             return ""
         case bool():
             return "true" if value else "false"
-        case float():
-            return format(Decimal(repr(value)), "f").removesuffix(".0") if value == value else ""
         case Decimal():
             return format(value, "f")
-        case datetime():
-            return value.date().isoformat()
-        case date():
-            return value.isoformat()
     return str(value)
 
 
@@ -111,6 +119,12 @@ def _of(cells: Mapping[str, str], names: Iterable[str], prefix: str = "") -> dic
 
 def _named(form: Any, names: Iterable[str], prefix: str = "") -> dict[str, Any]:
     return {prefix + name: form.get(_key(name)) for name in names} if isinstance(form, dict) else {}
+
+
+def _unheld(form: Any, held: Collection[str], prefix: str) -> list[str]:
+    """Keys that say something and have no column."""
+    said = form.items() if isinstance(form, dict) else ()
+    return [prefix + name[:CUT] for name, value in said if name not in held and value not in (None, "", False, [], {})]
 
 
 def _first(forms: Any, at: int) -> Any:

@@ -2,25 +2,23 @@
 
 import csv
 import hashlib
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 from typing import IO, Any, Final, TypeAlias
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from openpyxl import load_workbook
 from rest_framework.parsers import MultiPartParser
 
-from bulk_orders.sheets import InvalidHeader, checked_header, form_of, text_of
+from bulk_orders.packages import InvalidPackage, PackageTooLarge
+from bulk_orders.sheets import ADDED, InvalidHeader, checked_header, form_of
+from bulk_orders.workbooks import MAX_COLUMNS, MAX_ROWS, InvalidRow, read_rows
 from config.lib import exact_json
 from config.lib.errors import BadRequest, TooLarge
 
 MAX_LINE_BYTES: Final = 1024 * 1024
-MAX_COLUMNS: Final = 200
-# What a workbook may unpack to; a hundred thousand lines with every cell filled need two thirds of it.
-MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
 ZIP_SIGNATURE: Final = b"PK\x03\x04"
+OLE_SIGNATURE: Final = b"\xd0\xcf\x11\xe0"
 
 
 Upload: TypeAlias = "UploadedFile[Any]"
@@ -44,17 +42,19 @@ class UploadParser(MultiPartParser):
 
 
 def file_of(data: Any) -> Upload:
-    """The form field `file`."""
-    file = data.get("file")
-    if not isinstance(file, UploadedFile):
-        raise UnreadableFile("The form field `file` must hold a file")
+    """The form field `file`. Of several, nobody could say which is meant."""
+    files = data.getlist("file")
+    if len(files) != 1 or not isinstance(files[0], UploadedFile):
+        raise UnreadableFile("The form field `file` must hold exactly one file")
+    file: Upload = files[0]
     return file
 
 
 def options_of(data: Any) -> Any:
     """The form field `options`: JSON, or absent."""
     try:
-        return exact_json.loads(data["options"]) if data.get("options") else None
+        (text,) = data.getlist("options") or [""]
+        return exact_json.loads(text) if text else None
     except (ValueError, TypeError):
         raise BadRequest("Invalid bulk order request: options must be a JSON object") from None
 
@@ -72,8 +72,10 @@ def rows_of(file: Upload) -> Iterator[Any]:
     if reader is None:
         raise UnreadableFile(f"The file must be one of {', '.join(READERS)}")
     file.seek(0)
-    is_zip = file.read(len(ZIP_SIGNATURE)) == ZIP_SIGNATURE
-    if is_zip != (extension == ".xlsx"):
+    signature = file.read(len(ZIP_SIGNATURE))
+    if signature == OLE_SIGNATURE:
+        raise UnreadableFile("The workbook has a password or an old format: save it as .xlsx without a password")
+    if (signature == ZIP_SIGNATURE) != (extension == ".xlsx"):
         raise UnreadableFile(f"The content is not that of a {extension} file")
     file.seek(0)
     assert file.file is not None
@@ -85,33 +87,27 @@ def read_csv(file: IO[bytes]) -> Iterator[Any]:
     try:
         yield from _forms((lines.line_num, cells) for cells in lines)
     except csv.Error as error:
-        raise UnreadableFile(str(error), lines.line_num) from None
+        reason = "ends in a carriage return alone" if "new-line" in str(error) else str(error)
+        raise UnreadableFile(reason, lines.line_num) from None
 
 
 def read_jsonl(file: IO[bytes]) -> Iterator[Any]:
     for number, text in _lines(file):
         try:
             if text.strip():
-                yield exact_json.loads(text)
+                yield _without_verdict(exact_json.loads(text))
         except ValueError as error:
             raise UnreadableFile(str(error), number) from None
 
 
 def read_xlsx(file: IO[bytes]) -> Iterator[Any]:
     try:
-        with zipfile.ZipFile(file) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > MAX_UNPACKED_BYTES:
-            raise TooLarge(f"The workbook unpacks to more than {MAX_UNPACKED_BYTES} bytes", code="upload_too_large")
-        workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        sheet = workbook.worksheets[0]
-    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, SyntaxError) as error:
-        raise UnreadableFile(f"Not a workbook: {str(error) or type(error).__name__}") from None
-    sheet.reset_dimensions()  # it claims what it likes; the rows themselves are read
-    try:
-        yield from _forms((number, [*map(text_of, cells)]) for number, cells in enumerate(sheet.values, 1))
-    finally:
-        workbook.close()
+        yield from _forms(read_rows(file))
+    except PackageTooLarge as error:
+        raise TooLarge(f"Workbook refused: {error}", code="upload_too_large") from None
+    except InvalidPackage as error:
+        line = error.number if isinstance(error, InvalidRow) else None
+        raise UnreadableFile(str(error) if line else f"Not a workbook: {error}", line) from None
 
 
 READERS: Final[dict[str, Callable[[IO[bytes]], Iterator[Any]]]] = {
@@ -123,7 +119,7 @@ READERS: Final[dict[str, Callable[[IO[bytes]], Iterator[Any]]]] = {
 
 def _forms(lines: Iterator[tuple[int, Sequence[str]]]) -> Iterator[Any]:
     """Header, then one order a line; blank lines are none."""
-    number, names = next(lines, (1, []))
+    number, names = next((line for line in lines if any(line[1])), (1, []))
     try:
         header = checked_header(names)
     except InvalidHeader as error:
@@ -135,14 +131,23 @@ def _forms(lines: Iterator[tuple[int, Sequence[str]]]) -> Iterator[Any]:
             yield form_of(dict(zip(header, cells, strict=False)))
 
 
+def _without_verdict(row: Any) -> Any:
+    """A line of a download of failed rows is taken back as it is."""
+    if isinstance(row, dict) and row.keys() >= set(ADDED):
+        return {name: value for name, value in row.items() if name not in ADDED}
+    return row
+
+
 def _lines(file: IO[bytes]) -> Iterator[tuple[int, str]]:
     """Numbered lines of UTF-8 text, each of bounded length; a byte order mark is no part of the first."""
     number = 0
     while line := file.readline(MAX_LINE_BYTES + 1):
         number += 1
+        if number > MAX_ROWS:
+            raise UnreadableFile(f"more than {MAX_ROWS:,} lines", number)
         if len(line) > MAX_LINE_BYTES:
             raise UnreadableFile(f"longer than {MAX_LINE_BYTES} bytes", number)
         try:
             yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
-            raise UnreadableFile("not UTF-8 text", number) from None
+            raise UnreadableFile("not UTF-8 text: save the file as UTF-8", number) from None

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
 from rest_framework.request import Request
@@ -77,18 +77,15 @@ class BulkOrders(viewsets.GenericViewSet[Batch]):
         return self.get_paginated_response(ResultSerializer(self.paginate_queryset(rows), many=True).data)
 
     @extend_schema(**documentation.FAILED_ROWS)
-    def failed_rows(self, request: Request, batch_id: str) -> HttpResponseBase:
-        """The failed rows as a sheet that can be corrected and uploaded, each with its error."""
-        lines = downloads.failed_rows(self.get_batch())
-        return _attachment(
-            StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8"), f"{batch_id}-failed.csv"
-        )
+    def failed_rows(self, request: Request, batch_id: str, extension: str) -> HttpResponseBase:
+        """The failed rows as a file that can be corrected and uploaded, each with its error."""
+        rows = downloads.failed_rows(self.get_batch(), extension)
+        return downloads.attachment(rows, f"{batch_id}-failed", extension)
 
     @extend_schema(**documentation.TEMPLATE)
     def template(self, request: Request, extension: str) -> HttpResponseBase:
         """An empty sheet with all columns."""
-        make, content_type = downloads.TEMPLATES[extension]
-        return _attachment(HttpResponse(make(), content_type=content_type), f"template.{extension}")
+        return downloads.attachment(downloads.template(extension), "template", extension)
 
     @extend_schema(**documentation.UPLOAD)
     def upload(self, request: Request) -> HttpResponseBase:
@@ -126,8 +123,3 @@ def _take_in(request: Request, rows: Iterable[Any], options: Any, limit: int) ->
     }
     root = request.path.partition("/bulk-orders")[0]
     return Response(reply, status=202, headers={"Location": f"{root}/bulk-orders/{batch.batch_id}"})
-
-
-def _attachment(reply: HttpResponseBase, name: str) -> HttpResponseBase:
-    reply["Content-Disposition"] = f'attachment; filename="{name}"'
-    return reply

@@ -5,9 +5,11 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
+from bulk_orders.models import Batch
 from bulk_orders.tests.calls import BATCHES, api_of, key_of, submit, work
 from bulk_orders.tests.forms import cart_item, nominee, order_form
 from bulk_orders.tests.test_batch_upload import upload
+from config.lib import exact_json
 
 BAD = order_form(cartItems=[])
 pytestmark = pytest.mark.django_db
@@ -82,15 +84,36 @@ def test_an_order_that_no_line_can_hold_comes_as_its_error_alone(api: APIClient)
     (line,) = csv.DictReader(text.decode().splitlines())
     assert {name: cell for name, cell in line.items() if cell} == {
         "index": "0",
-        "error": "Item 1: Amount must be greater than 0; This order has 3 cart items and 4 nominees, more than a line "
-        "holds: correct it and send it as JSON",
+        "error": "Item 1: Amount must be greater than 0; A line cannot hold all of this order (3 cart items, "
+        "4 nominees): correct it in the JSONL download",
         "clientRef": "A",
     }
     # Uploaded again as it is, nothing is bought of an order that was cut.
     assert upload(api, text).json()["summary"]["submitted"] == 0
 
 
-@pytest.mark.parametrize("name", ["results", "results.csv"])
+def test_a_workbook_and_a_jsonl_of_failed_rows_can_be_uploaded_as_they_are(api: APIClient) -> None:
+    whole = order_form(cartItems=[cart_item(amount=0)] * 2, settlementAccount={"id": 1}, note="\u20b9 = <&>")
+    batch = work(submit(api, order_form(cartItems=[cart_item(amount=0)], clientRef="=A"), whole, None))
+    for name, errors in {"xlsx": 3, "jsonl": 3}.items():
+        text = api.get(f"{BATCHES}/{batch.pk}/results.{name}").getvalue()
+        again = upload(api, text, f"a.{name}").json()
+        assert (again["summary"]["failed"], again["summary"]["total"]) == (errors, errors)
+        rows = Batch.objects.get(pk=again["batchId"])
+        work(rows.pk)
+        forms: list[Any] = list(rows.results.order_by("order_index").values_list("order_data", flat=True))
+        assert forms[0]["clientRef"] == "=A"
+        assert forms[0].keys().isdisjoint({"index", "error"})
+    assert forms[1:] == [whole, {}]
+
+
+def test_a_line_of_ones_own_may_speak_of_an_index(api: APIClient) -> None:
+    row = order_form(cartItems=[], index=7)
+    batch = work(upload(api, exact_json.dumps(row), "a.jsonl").json()["batchId"])
+    assert batch.results.get().order_data == row
+
+
+@pytest.mark.parametrize("name", ["results", "results.csv", "results.xlsx", "results.jsonl"])
 def test_results_belong_to_the_submitter(api: APIClient, owner: User, outsider: User, name: str) -> None:
     path = f"{BATCHES}/{work(submit(api, BAD)).pk}/{name}"
     assert api_of(outsider).get(path).status_code == 404

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from openpyxl import Workbook, load_workbook
+from openpyxl import Workbook
 from rest_framework.test import APIClient
 
-from bulk_orders import uploads
+from bulk_orders import packages, uploads
 from bulk_orders.models import Batch, Chunk, Order
 from bulk_orders.sheets import COLUMNS
 from bulk_orders.tests.calls import BATCHES, key_of, work
 from bulk_orders.tests.forms import order_form
+from bulk_orders.workbooks import read_rows
 
 UPLOAD = f"{BATCHES}/upload"
 LINE = {
@@ -107,7 +108,16 @@ def test_bad_options_are_refused(api: APIClient, options: str) -> None:
         (b"amount,amount\n1,2", "a.csv", "Line 1: Columns given twice: amount"),
         (b"clientRef,amount\nA,5\nB,6,7", "a.csv", "Line 3: has more cells than the 2 columns"),
         (b'clientRef\nA\n"B', "a.csv", "Line 3: unexpected end of data"),
-        (b"clientRef\nA\n\xff\xfe", "a.csv", "Line 3: not UTF-8 text"),
+        (b"clientRef\nA\n\xff\xfe", "a.csv", "Line 3: not UTF-8 text: save the file as UTF-8"),
+        ("clientRef\nJos\xe9".encode("cp1252"), "a.csv", "Line 2: not UTF-8 text"),
+        ("clientRef\nA".encode("utf-16"), "a.csv", "Line 1: not UTF-8 text"),
+        ("clientRef\nA".encode("utf-16-be"), "a.csv", "Line 1: Unknown columns"),
+        (b"clientRef;amount\nA;5", "a.csv", "Line 1: Columns must be separated by commas"),
+        (b"clientRef\tamount\nA\t5", "a.csv", "Line 1: Columns must be separated by commas"),
+        (b"A-1,500.50,Purchase", "a.csv", "Line 1: Unknown columns: A-1, 500.50, Purchase"),
+        (b"x," * 300, "a.csv", "x, x, x, x, x, x, x, x, x, x and 291 more"),
+        (b"clientRef\rA\rB", "a.csv", "Line 1: ends in a carriage return alone"),
+        (b'clientRef\n"A"B', "a.csv", "Line 2: ',' expected after"),
         (b"clientRef\n" + b"x" * 200_000, "a.csv", "field larger than field limit"),
         (b'{"a": 1}\n{oops}', "a.jsonl", "Line 2: Expecting property name"),
         (b"[" * 50 + b"]" * 50, "a.jsonl", "Line 1: JSON is nested deeper"),
@@ -116,7 +126,9 @@ def test_bad_options_are_refused(api: APIClient, options: str) -> None:
         (b"clientRef\nA", "a.txt", "The file must be one of .csv, .jsonl, .xlsx"),
         (b"clientRef\nA", "a.xlsx", "The content is not that of a .xlsx file"),
         (b"PK\x03\x04 is no sheet", "a.csv", "The content is not that of a .csv file"),
-        (b"PK\x03\x04 is no sheet", "a.xlsx", "Not a workbook"),
+        (b"PK\x03\x04 is no sheet", "a.xlsx", "Not a workbook: it is no zip archive, or damaged"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a.xlsx", "has a password or an old format"),
+        (b"", "a.xlsx", "The content is not that of a .xlsx file"),
         (b"", "a.csv", "Orders array is required"),
         (b"clientRef\n\n", "a.csv", "Orders array is required"),
     ],
@@ -127,6 +139,31 @@ def test_a_file_that_cannot_be_parsed_is_refused_with_line_and_reason(
     assert refused(upload(api, content, name), told)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_blank_lines_are_none_but_not_endless(api: APIClient, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(uploads, "MAX_ROWS", 20)
+    assert refused(upload(api, b"\n" * 20, name), "Orders array is required")
+    assert refused(upload(api, b"\n" * 21, name), "more than 20 lines")
+
+
+def test_blank_lines_may_stand_before_the_header_and_between(api: APIClient) -> None:
+    text = b"\r\n,,\r\n" + sheet(LINE) + b"\r\n,,\r\n" + sheet(LINE | {"clientRef": "B"}).partition(b"\n")[2]
+    assert upload(api, text).json()["summary"]["submitted"] == 2
+
+
+def test_cells_may_hold_commas_line_ends_and_quotes(api: APIClient) -> None:
+    name = 'Fund, "Direct"\r\nGrowth\rOption ' + "x" * 150
+    work(upload(api, sheet(LINE | {"schemeName": name})).json()["batchId"])
+    assert Order.objects.get().order_form_data["cartItems"][0]["schemeName"] == name
+
+
+def test_text_that_cannot_be_stored_is_the_error_of_its_row(api: APIClient) -> None:
+    reply = upload(api, sheet(LINE, LINE | {"clientRef": "B", "schemeName": "a\0b"}))
+    (error,) = reply.json()["summary"]["errors"]
+    assert (error["index"], error["error"]) == (1, "Text with NUL or lone surrogates cannot be stored")
+    assert work(reply.json()["batchId"]).failed == 1
+
+
 def test_a_zip_that_is_no_workbook_is_refused(api: APIClient) -> None:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
@@ -135,9 +172,15 @@ def test_a_zip_that_is_no_workbook_is_refused(api: APIClient) -> None:
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "MAX_UNPACKED_BYTES", 1000)
-    assert upload(api, workbook([*LINE]), "a.xlsx").status_code == 413
+    monkeypatch.setattr(packages, "MAX_UNPACKED_BYTES", 1000)
+    reply = upload(api, workbook([*LINE]), "a.xlsx")
+    assert (reply.status_code, reply.json()["code"]) == (413, "upload_too_large")
     assert not Batch.objects.exists()
+
+
+def test_a_cell_without_text_is_told_with_its_line(api: APIClient) -> None:
+    content = workbook([*LINE], [*LINE.values()], ["B", "=1+1"])
+    assert refused(upload(api, content, "a.xlsx"), "Line 3: has a formula without a value")
 
 
 def test_a_long_jsonl_line_is_refused(api: APIClient) -> None:
@@ -154,8 +197,15 @@ def test_uploads_are_bounded_in_size_and_rows(api: APIClient, settings: Any) -> 
 
 
 def test_a_file_is_needed(api: APIClient) -> None:
-    assert refused(api.post(UPLOAD, {"file": "text"}, format="multipart"), "must hold a file")
+    assert refused(api.post(UPLOAD, {"file": "text"}, format="multipart"), "must hold exactly one file")
+    assert refused(api.post(UPLOAD, {}, format="multipart"), "must hold exactly one file")
     assert api.post(UPLOAD, b"{}", content_type="application/json").status_code == 415
+
+
+def test_two_files_are_refused_rather_than_one_of_them_ignored(api: APIClient) -> None:
+    files = [SimpleUploadedFile("a.csv", sheet(LINE, LINE)), SimpleUploadedFile("b.csv", sheet(LINE))]
+    reply = api.post(UPLOAD, {"file": files}, format="multipart")
+    assert refused(reply, "exactly one file")
 
 
 def test_the_same_file_under_the_same_key_is_one_batch(api: APIClient) -> None:
@@ -176,13 +226,12 @@ def test_strangers_and_keys_without_the_scope_are_refused(owner: User) -> None:
 @pytest.mark.parametrize("accept", ["*/*", "text/csv"])
 def test_templates_hold_every_column(api: APIClient, accept: str) -> None:
     reply = api.get(f"{BATCHES}/template.csv", HTTP_ACCEPT=accept)
-    assert reply.content.decode().strip().split(",") == [*COLUMNS]
+    assert reply.getvalue().decode().strip().split(",") == [*COLUMNS]
     reply = api.get(f"{BATCHES}/template.xlsx", HTTP_ACCEPT=accept)
-    (row,) = load_workbook(io.BytesIO(reply.content)).worksheets[0].values
-    assert row == COLUMNS
+    assert list(read_rows(io.BytesIO(reply.getvalue()))) == [(1, [*COLUMNS])]
 
 
 def test_a_template_with_lines_filled_in_is_accepted(api: APIClient) -> None:
-    template = api.get(f"{BATCHES}/template.csv").content
+    template = api.get(f"{BATCHES}/template.csv").getvalue()
     line = ",".join(LINE.get(name, "") for name in COLUMNS)
     assert upload(api, b"\xef\xbb\xbf" + template + line.encode()).json()["summary"]["submitted"] == 1

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from decimal import Decimal
 from threading import Barrier
 from typing import Any
 
@@ -12,19 +13,36 @@ from hypothesis import strategies as st
 
 from bulk_orders import batches, intake, processing
 from bulk_orders.models import Batch, Chunk, Order, Result
+from bulk_orders.rulebook import judge
 from bulk_orders.tests.calls import events
-from bulk_orders.tests.forms import cart_item, order_form
+from bulk_orders.tests.forms import cart_item, nominee, order_form
 
-ROWS = st.lists(
-    st.sampled_from(
-        [
-            *(order_form(), order_form(clientRef="A"), order_form(clientRef="B"), order_form(cartItems=[])),
-            *(None, {}, order_form(note="\0"), order_form(cartItems=[cart_item(amount=0)])),
-        ]
-    ),
-    min_size=1,
-    max_size=8,
+# Every rule is kept or broken by chance, and every combination of that is a row.
+AMOUNTS = st.sampled_from([Decimal("5000.50"), "10", 0, "1e3", "-1", None, True])
+ITEMS = st.builds(
+    cart_item,
+    amount=AMOUNTS,
+    transactionType=st.sampled_from(["Purchase", "Switch", "Full Redemption", "Gift", None]),
+    schemeName=st.sampled_from(["Value Fund", " ", None, "a\0b"]),
+    sourceSchemeId=st.sampled_from(["", 5, None]),
 )
+NOMINEES = st.builds(
+    nominee,
+    percentage=st.sampled_from([100, "50", Decimal("33.34"), "half", None]),
+    pan=st.sampled_from(["ABCDE1234F", "abc", None]),
+    dateOfBirth=st.sampled_from(["1990-04-01", "2020-04-01", "2008-11-22", "soon", None]),
+    guardianName=st.sampled_from(["Ravi", None]),
+)
+FORMS = st.builds(
+    order_form,
+    cartItems=st.lists(ITEMS, max_size=2),
+    transactionMode=st.sampled_from([{"mode": "Email"}, {"mode": "Fax"}, {"mode": "Online", "euin": "E1"}, None]),
+    nominees=st.lists(NOMINEES, max_size=3),
+    optOutOfNomination=st.sampled_from([True, False, None, "no"]),
+    euin=st.sampled_from(["", "E123456", "e123456"]),
+    clientRef=st.sampled_from(["A", "B", "", None, 5, "x" * 101]),
+)
+ROWS = st.lists(st.one_of(FORMS, st.just(order_form()), st.sampled_from([None, {}, 5])), min_size=1, max_size=6)
 pytestmark = pytest.mark.django_db
 
 
@@ -53,6 +71,10 @@ def test_what_validation_promises_the_real_run_does(owner: User, rows: list[Any]
     process(real)
     real.refresh_from_db()
     assert verdicts(promised) == verdicts(real)
+    if not stop:
+        assert [bool(judge(row, on=real.judged_on)) for row in rows] == [
+            status == "failed" and error != "Duplicate clientRef" for _, status, error in verdicts(real)
+        ]
     for name in ("status", "total", "processed", "succeeded", "failed", "skipped", "error"):
         assert getattr(promised, name) == getattr(real, name)
     assert Order.objects.filter(trace_id=real.trace_id).count() == real.succeeded
@@ -116,6 +138,23 @@ def test_many_workers_do_every_row_once(owner: User, stop: bool) -> None:
     assert Order.objects.count() == Result.objects.count() == 4000
     assert [name for name, _ in events(owner)].count("bulk_order.completed") == 1
     assert not Chunk.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_counters_add_up_whenever_somebody_looks(owner: User) -> None:
+    batch = take_in(owner, [order_form(cartItems=[cart_item(amount=n % 3)]) for n in range(3000)])
+    seen: list[Batch] = []
+
+    def look() -> None:
+        while not seen or seen[-1].completed_at is None:
+            seen.append(Batch.objects.get(pk=batch.pk))
+
+    at_once(look, *[lambda: process(batch)] * 2)
+    for moment in seen:
+        assert moment.processed == moment.succeeded + moment.failed + moment.skipped <= moment.total
+    assert [moment.processed for moment in seen] == sorted(moment.processed for moment in seen)
+    assert (seen[-1].succeeded, seen[-1].failed) == (2000, 1000)
+    assert all(moment.completed_at is None for moment in seen if moment.processed < moment.total)
 
 
 @pytest.mark.django_db(transaction=True)
