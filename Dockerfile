@@ -21,8 +21,9 @@ RUN useradd --system --uid 10001 --home-dir /app gateway && install --directory 
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .
-# The release collects them again where the code is not in an image: here it finds them there, and its own.
-RUN DEBUG=1 python manage.py collectstatic --noinput --verbosity 0 && chown --recursive gateway staticfiles
+# No server is asked, so any addresses do. The release collects again, for where the code is not in an image.
+RUN DEBUG=1 DATABASE_URL=postgres://nowhere/none REDIS_URL=redis://nowhere/0 \
+    python manage.py collectstatic --noinput --verbosity 0 && chown --recursive gateway staticfiles
 USER gateway
 EXPOSE 8000 8001
 # Asks under the first allowed name, since every other Host is refused.

@@ -4,6 +4,7 @@ their shell lines do is done."""
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -51,6 +52,15 @@ def test_the_dockerfile_holds_together() -> None:
 @pytest.mark.parametrize("line", [*of("RUN"), *(rest.partition("CMD ")[2] for rest in of("HEALTHCHECK"))])
 def test_a_shell_line_of_the_dockerfile_is_well_formed(line: str) -> None:
     subprocess.run(["sh", "-n", "-c", line], check=True)
+
+
+def test_static_files_are_collected_without_servers(tmp_path: Path) -> None:
+    """As in the image, which has no embedded ones to fall back on."""
+    (line,) = [line for line in of("RUN") if "collectstatic" in line]
+    command = line.partition(" && ")[0] + " --dry-run"
+    python = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DEVSERVICES_DIR": str(tmp_path / "never")}
+    subprocess.run(["sh", "-c", command], cwd=CHECKOUT, env=python, check=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_image_has_the_tools_of_the_servers_version() -> None:
