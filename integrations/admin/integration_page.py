@@ -1,12 +1,11 @@
 """What an integration's page tells: how much it is used, what it may do, and the state of its credentials."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 
-from config.lib import figures
 from config.lib.console import charts, marks
 from config.lib.console.charts import Series
 from config.lib.console.marks import Tone
@@ -15,13 +14,13 @@ from integrations import scopes, throttles
 from integrations.admin.tones import code_badge, status_badge
 from integrations.configuration import masked
 from integrations.models import Integration, IntegrationStatus, UsageLog
+from integrations.reports import usage_summary
 from webhooks.managed import managed_id
 from webhooks.models import Webhook
 
 DAYS = 31
 SHOWN = 12
-NEWEST = 1000
-_FASTER = {50: "half of them are faster", 95: "95 % are faster"}
+BUSIEST = 8
 
 
 def record(integration: Any) -> Record:
@@ -48,14 +47,16 @@ def sentence(integration: Integration, now: datetime) -> str:
     }[IntegrationStatus(integration.status)]
 
 
-def days(request: HttpRequest, integration: Integration) -> Panel:
+def used(request: HttpRequest, integration: Integration) -> list[Panel]:
+    """The figures that its owner gets from the API, drawn."""
     now = timezone.now()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    today = figures.by_hour(["call"], since=midnight, key=integration.pk)["call"]
-    since = midnight - timedelta(days=DAYS - 1)
-    found = figures.by_day(["call"], since=since, until=midnight, key=integration.pk)
-    by_day = {figure.hour: (figure.number, figure.bad) for figure in found}
-    by_day[midnight] = sum(figure.number for figure in today), sum(figure.bad for figure in today)
+    found = usage_summary(integration_id=integration.pk, days=DAYS - 1, now=midnight)
+    return [_calls(integration, found, now), _pace(integration, found), _endpoints(found)]
+
+
+def _calls(integration: Integration, found: dict[str, Any], now: datetime) -> Panel:
+    by_day = {_midnight(row["day"]): (row["calls"], row["errors"]) for row in found["byDay"]}
     calls, errors = charts.at_days(by_day, now, DAYS)
     fine = [number - bad for number, bad in zip(calls, errors, strict=True)]
     series = [Series("answered", Tone.WAITING, fine), Series("errors", Tone.BAD, errors)]
@@ -64,20 +65,37 @@ def days(request: HttpRequest, integration: Integration) -> Panel:
     return charts.columns("Calls by day", slots, series, empty=f"No call in {DAYS} days.", note=note, wide=True)
 
 
-def pace(request: HttpRequest, integration: Integration) -> Panel:
-    """Of a bounded number of calls."""
-    rows = UsageLog.objects.filter(integration_id=integration.pk).order_by("-timestamp", "-id")
-    found = list(rows.values_list("status_code", "response_time")[:NEWEST])
-    times = sorted(time for _, time in found)
-    errors = sum(code >= 400 for code, _ in found)
+def _midnight(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC)
+
+
+def _pace(integration: Integration, found: dict[str, Any]) -> Panel:
+    calls, errors, times = found["calls"], found["errors"], found["responseTime"]
     limits = throttles.windows_for(integration)
     return facts(
         "How it goes",
-        Fact("Error rate", marks.percent(errors, len(found)), f"{errors:,} of {len(found):,} calls"),
-        *(Fact(f"p{share}", marks.milliseconds(_at(times, share)), _FASTER[share]) for share in (50, 95)),
+        Fact("Error rate", marks.percent(errors, calls), f"{errors:,} of {calls:,} calls"),
+        *(
+            Fact(name, marks.milliseconds(took), f"{name[1:]} % of calls are answered faster")
+            for name, took in times.items()
+        ),
         Fact("Limits", ", ".join(f"{window.limit:,} per {window.name}" for window in limits)),
-        note=f"Of its newest {len(found):,} calls; times from request to reply",
+        note=f"The last {DAYS} days, as its owner gets them from the API",
     )
+
+
+def _endpoints(found: dict[str, Any]) -> Panel:
+    rows = [
+        (
+            marks.code(f"{row['method']} {row['endpoint']}"),
+            marks.number(row["calls"]),
+            marks.share(row["errors"], row["calls"], f"{row['errors']:,} of {row['calls']:,} calls"),
+            marks.milliseconds(row["p95"]),
+        )
+        for row in found["byEndpoint"][:BUSIEST]
+    ]
+    headers = ("Endpoint", "Calls", "Errors", "p95")
+    return table("What it calls", headers, rows, empty="Nothing yet.", note=f"The last {DAYS} days", wide=False)
 
 
 def rights(request: HttpRequest, integration: Integration) -> Panel:
@@ -152,7 +170,3 @@ def latest(request: HttpRequest, integration: Integration) -> Panel:
 
 def calls_url(integration: Integration) -> str:
     return marks.list_url(UsageLog, integration__id__exact=integration.pk)
-
-
-def _at(times: list[int], share: int) -> int | None:
-    return times[min(len(times) - 1, len(times) * share // 100)] if times else None

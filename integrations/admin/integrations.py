@@ -64,8 +64,7 @@ class IntegrationAdmin(ConsoleAdmin):
 
     deeds = (*DEEDS, lockouts.LIFT)
     panels = (
-        integration_page.days,
-        integration_page.pace,
+        integration_page.used,
         integration_page.credentials,
         lockouts.locked_out,
         integration_page.rights,

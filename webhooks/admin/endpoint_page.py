@@ -1,26 +1,25 @@
 """What an endpoint's page tells: how its deliveries go, what waits for it, and what it was sent of late."""
 
-from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 
-from config.lib import figures
 from config.lib.console import charts, marks
-from config.lib.console.charts import Series
+from config.lib.console.charts import Series, Slot
 from config.lib.console.marks import Tone
 from config.lib.console.records import Fact, Panel, Record, facts, table
 from webhooks.admin.tones import code_badge, delivery_badge, health_badge
+from webhooks.analytics import analytics
 from webhooks.delivery import max_attempts
 from webhooks.models import Delivery, Webhook
 
 DAYS = 31
-NEWEST = 1000
 SHOWN = 10
-_FASTER = {50: "half of them are faster", 95: "95 % are faster", 99: "99 % are faster"}
+
+Days = dict[datetime, dict[str, Any]]
 
 
 def record(webhook: Webhook) -> Record:
@@ -44,43 +43,49 @@ def sentence(webhook: Webhook, now: datetime) -> str:
     return "It gets the events it subscribes to."
 
 
-def days(request: HttpRequest, webhook: Webhook) -> Panel:
+def analysed(request: HttpRequest, webhook: Webhook) -> list[Panel]:
+    """The figures that its owner gets from the API, drawn."""
     now = timezone.now()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    today = figures.by_hour(["delivery"], since=midnight, key=webhook.pk)["delivery"]
-    span = charts.days_until(now, DAYS, deliveries_url(webhook))
-    found = figures.by_day(["delivery"], since=midnight - timedelta(days=DAYS - 1), until=midnight, key=webhook.pk)
-    by_day = {figure.hour: (figure.number, figure.bad) for figure in found}
-    by_day[midnight] = sum(figure.number for figure in today), sum(figure.bad for figure in today)
-    ended, failed = charts.at_days(by_day, now, DAYS)
-    good = [number - bad for number, bad in zip(ended, failed, strict=True)]
+    found = analytics(webhook, days=DAYS - 1, now=now.replace(hour=0, minute=0, second=0, microsecond=0))
+    by_day = {day["at"]: day for day in found["series"]}
+    slots = charts.days_until(now, DAYS, deliveries_url(webhook))
+    return [_ends(by_day, slots, now), _times(by_day, slots, now), _sums(found), _errors(found)]
+
+
+def _ends(by_day: Days, slots: list[Slot], now: datetime) -> Panel:
+    ended = {day: (row["delivered"] + row["failed"], row["failed"]) for day, row in by_day.items()}
+    number, failed = charts.at_days(ended, now, DAYS)
+    good = [all_ - bad for all_, bad in zip(number, failed, strict=True)]
     series = [Series("delivered", Tone.GOOD, good), Series("given up", Tone.BAD, failed)]
-    return charts.columns(
-        "Deliveries by day",
-        span,
-        series,
-        empty=f"Nothing in {DAYS} days.",
-        note=f"The last {DAYS} days, UTC",
-        wide=True,
-    )
+    empty, note = f"Nothing in {DAYS} days.", f"The last {DAYS} days, UTC"
+    return charts.columns("Deliveries by day", slots, series, empty=empty, note=note)
 
 
-def newest(request: HttpRequest, webhook: Webhook) -> Panel:
-    """Pace and errors, of a bounded number of deliveries."""
-    rows = _newest(webhook).values_list("status", "duration_ms", "attempts", "error")[:NEWEST]
-    times = sorted(took for _, took, _, _ in rows if took is not None)
-    states = Counter(status for status, *_ in rows)
-    ended = states["delivered"] + states["failed"]
-    tries = [attempts for _, _, attempts, _ in rows if attempts]
-    errors = Counter(error[:120] for *_, error in rows if error).most_common(3)
-    said = [Fact("Error", error, "once" if number == 1 else f"{number:,} times") for error, number in errors]
+def _times(by_day: Days, slots: list[Slot], now: datetime) -> Panel:
+    times = charts.of_days({day: row["p95"] for day, row in by_day.items()}, now, DAYS)
+    note = "p95: 95 % of a day's attempts were faster"
+    return charts.heights("Time to answer by day", slots, "p95", times, empty="No attempt was timed.", note=note)
+
+
+def _errors(found: dict[str, Any]) -> Panel:
+    rows = [(marks.clipped(row["error"], 70), marks.number(row["count"])) for row in found["topErrors"][:SHOWN]]
+    empty = f"No attempt has failed in {DAYS} days."
+    return table("What went wrong", ("Error", "Times"), rows, empty=empty, note=f"The last {DAYS} days", wide=False)
+
+
+def _sums(found: dict[str, Any]) -> Panel:
+    ended = found["delivered"] + found["failed"]
+    tries = found["attemptsPerDelivery"]
     return facts(
         "How it goes",
-        Fact("Success rate", marks.percent(states["delivered"], ended), f"of {ended:,} that have ended"),
-        Fact("Attempts per delivery", f"{sum(tries) / len(tries):.2f}" if tries else marks.NOTHING),
-        *(Fact(f"p{share}", marks.milliseconds(_at(times, share)), _FASTER[share]) for share in (50, 95, 99)),
-        *said,
-        note=f"Of its newest {len(rows):,} deliveries; durations of the last attempts",
+        Fact("Success rate", marks.percent(found["delivered"], ended), f"of {ended:,} deliveries that have ended"),
+        Fact("Waiting", marks.number(found["pending"]), "due, scheduled, in flight or held"),
+        Fact("Attempts per delivery", marks.NOTHING if tries is None else f"{tries:.2f}"),
+        *(
+            Fact(name, marks.milliseconds(took), f"{name[1:]} % of attempts are faster")
+            for name, took in found["durationMs"].items()
+        ),
+        note=f"The last {DAYS} days, as its owner gets them from the API",
     )
 
 
@@ -133,7 +138,3 @@ def deliveries_url(webhook: Webhook) -> str:
 
 def _newest(webhook: Webhook) -> Any:
     return Delivery.objects.filter(webhook_id=webhook.pk).order_by("-created_at", "-id")
-
-
-def _at(times: list[int], share: int) -> int | None:
-    return times[min(len(times) - 1, len(times) * share // 100)] if times else None

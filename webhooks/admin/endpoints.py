@@ -35,7 +35,7 @@ class HealthFilter(OptionFilter):
 class WebhookAdmin(ConsoleAdmin):
     explanation = "Endpoints of partners. An endpoint that keeps failing is disabled by itself and its owner is told."
     empty = "No partner has registered an endpoint yet."
-    list_display = ("endpoint", "owner", "health", "subscriptions", "failures", "last_triggered", "created")
+    list_display = ("endpoint", "owner", "health", "subscriptions", "failures", "last_triggered")
     list_filter = (HealthFilter, "retry_schedule", "ordered")
     list_select_related = ("user",)
     search_terms = (
@@ -62,8 +62,7 @@ class WebhookAdmin(ConsoleAdmin):
 
     deeds = WEBHOOK_DEEDS
     panels = (
-        endpoint_page.days,
-        endpoint_page.newest,
+        endpoint_page.analysed,
         endpoint_page.settings,
         endpoint_page.latest,
     )
@@ -96,7 +95,3 @@ class WebhookAdmin(ConsoleAdmin):
     @admin.display(description="Last delivered")
     def last_triggered(self, webhook: Webhook) -> SafeString:
         return marks.when(webhook.last_triggered_at)
-
-    @admin.display(description="Created")
-    def created(self, webhook: Webhook) -> SafeString:
-        return marks.when(webhook.created_at)

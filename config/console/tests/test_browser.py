@@ -2,18 +2,21 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import requests
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from bulk_orders import orders, processing
-from bulk_orders.downloads import template_csv
+from bulk_orders import intake, orders, processing
+from bulk_orders.downloads import template
 from bulk_orders.models import Batch, Order
 from bulk_orders.sheets import COLUMNS
 from bulk_orders.tests.forms import order_form
@@ -60,12 +63,14 @@ def trouble() -> Trouble:
 
 
 @pytest.fixture
-def page(browser: Browser, live_server: LiveServer, admin: User, trouble: Trouble) -> Iterator[Page]:
-    """Logged in as the administrator; at the end, no page has complained and nothing has left the machine."""
+def page(
+    browser: Browser, live_server: LiveServer, admin: User, trouble: Trouble, session: Callable[[User], Client]
+) -> Iterator[Page]:
+    """With the administrator's session; at the end, no page has complained and nothing has left the machine."""
     context = browser.new_context(base_url=live_server.url, viewport={"width": WIDE[0], "height": WIDE[1]})
-    page = trouble.watch(context.new_page(), live_server.url)
-    log_in(page, live_server.url, "admin", PASSWORD)
-    yield page
+    cookie = session(admin).cookies[settings.SESSION_COOKIE_NAME].value
+    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
+    yield trouble.watch(context.new_page(), live_server.url)
     context.close()
     assert trouble == []
 
@@ -82,20 +87,34 @@ def test_people_log_in_and_strangers_do_not(browser: Browser, live_server: LiveS
     page.close()
 
 
-@pytest.mark.parametrize(("theme", "size"), [("light", WIDE), ("dark", WIDE), ("light", NARROW), ("dark", NARROW)])
-def test_every_page_fits_and_is_silent(
-    theme: Any, size: tuple[int, int], world: World, page: Page, live_server: LiveServer
-) -> None:
-    page.emulate_media(color_scheme=theme)
-    page.set_viewport_size({"width": size[0], "height": size[1]})
+# Controls that a screen reader would have no word for.
+NAMELESS = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea")]
+  .filter((one) => one.checkVisibility() && !one.innerText?.trim() && !one.value && !one.labels?.length
+    && !one.title && !one.ariaLabel && !one.closest("[aria-label]"))
+  .map((one) => one.outerHTML.slice(0, 200))"""
+
+
+def test_every_page_fits_and_is_silent_and_its_controls_have_names(world: World, page: Page) -> None:
     places = [reverse("admin:index"), reverse("admin:bulk_orders_batch_upload"), *map(address, LISTS)]
     places += [record_url(record, record.pk) for record in (*world.records(), world.partner)]
+    places += [reverse("admin:integrations_template_add"), reverse("admin:django_celery_beat_periodictask_add")]
     for place in places:
-        reply = page.goto(place)
+        reply = page.goto(place, wait_until="domcontentloaded")
         assert reply is not None
         assert reply.status == 200, place
-        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], place
+        for width, height in (WIDE, NARROW):
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (place, width)
+        assert page.evaluate(NAMELESS) == [], place
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_take_the_theme_of_the_machine(theme: Any, page: Page) -> None:
+    page.emulate_media(color_scheme=theme)
+    page.goto("/admin/")
     assert page.evaluate("document.documentElement.className").strip() == ("dark" if theme == "dark" else "")
+    dark = page.evaluate("getComputedStyle(document.querySelector('.c-tile')).backgroundColor") != "rgb(255, 255, 255)"
+    assert dark == (theme == "dark")
 
 
 def test_the_documents_of_the_api_show_without_scripts_of_their_own(page: Page) -> None:
@@ -104,6 +123,7 @@ def test_the_documents_of_the_api_show_without_scripts_of_their_own(page: Page) 
 
 
 def test_tiles_are_reached_by_keyboard_and_lead_to_their_lists(world: World, page: Page) -> None:
+    page.goto("/admin/")
     tile = page.get_by_role("link", name="Waiting for approval")
     tile.focus()
     page.keyboard.press("Enter")
@@ -138,7 +158,7 @@ def upload(page: Page, content: bytes, name: str = "orders.csv") -> None:
 def test_a_file_is_looked_at_corrected_and_submitted(partner: User, page: Page) -> None:
     upload(page, b"scheme,price\r\n")
     expect(page.get_by_text("Unknown columns: scheme, price")).to_be_visible()
-    upload(page, template_csv())
+    upload(page, "".join(map(str, template("csv"))).encode())
     expect(page.get_by_text("Orders array is required")).to_be_visible()
 
     upload(page, sheet(GOOD, GOOD | {"amount": "-1"}))
@@ -162,6 +182,28 @@ def test_a_file_is_looked_at_corrected_and_submitted(partner: User, page: Page) 
         processing.process_next_chunk(batch.pk)
     expect(page.get_by_text("2 of 2 rows became orders.")).to_be_visible(timeout=10_000)
     assert Order.objects.filter(client=partner).count() == 2
+
+
+def test_batches_in_the_list_move_by_themselves_until_they_have_ended(partner: User, page: Page) -> None:
+    with transaction.atomic():
+        made = intake.submit(
+            user_id=partner.pk, rows=[order_form()] * 3, limit=3, options=intake.Options(), address=None
+        )
+    page.goto(address("bulk_orders.batch"))
+    row = page.get_by_role("row").filter(has_text=made.batch.pk)
+    expect(row).to_contain_text("0 of 3")
+    processing.process_next_chunk(made.batch.pk)
+    expect(row).to_contain_text("3 of 3", timeout=10_000)
+    expect(row).to_contain_text("completed")
+    expect(page.locator("[data-live]")).to_have_count(0)
+
+
+def test_filters_are_opened_by_keyboard(world: World, page: Page) -> None:
+    page.goto(address("webhooks.delivery"))
+    page.get_by_role("button", name="Filters").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Failed", exact=True).click()
+    expect(page.get_by_text("1 row", exact=True)).to_be_visible()
 
 
 def test_a_failed_delivery_is_retried_from_its_page(world: World, page: Page) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from config.lib.console.marks import Tone, duration
 from config.lib.console.records import Panel
 from config.lib.figures import Figure
 
 TEMPLATE = "console/panels/chart.html"
+Value = TypeVar("Value")
 
 
 class Part(NamedTuple):
@@ -125,6 +126,26 @@ def _range(span: tuple[float, float] | None, top: float) -> list[Part]:
     return [Part("p50 – p95", Tone.WAITING, text, _share(max(span[1] - span[0], top / 100), top))]
 
 
+def heights(
+    title: str, slots: Sequence[Slot], name: str, values: Sequence[float | None], *, empty: str, note: str = ""
+) -> Panel:
+    """Columns of a duration each, in milliseconds."""
+    top = float(_round_up(max((value for value in values if value), default=0)))
+    drawn = [
+        Column(slot.label, slot.title, _height(name, value, top), slot.href, is_now=slot.is_now)
+        for slot, value in zip(slots, values, strict=True)
+    ]
+    context = {
+        "columns": drawn if any(values) else [], "top": duration(top), "legend": [(name, Tone.WAITING, "")],
+        "empty": empty, "label": title,
+    }  # fmt: skip
+    return Panel(title, TEMPLATE, context, note=note, wide=False)
+
+
+def _height(name: str, value: float | None, top: float) -> list[Part]:
+    return [] if value is None else [Part(name, Tone.WAITING, duration(value), _share(value, top))]
+
+
 def _share(value: float, top: float) -> str:
     return f"{100 * value / top:.2f}" if top else "0"
 
@@ -152,6 +173,11 @@ def at_hours(figures: Sequence[Figure], day: datetime) -> tuple[list[int], list[
 
 def at_days(figures: Mapping[datetime, tuple[int, int]], now: datetime, count: int) -> tuple[list[int], list[int]]:
     """(number, bad) of each of the last days."""
-    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    found = [figures.get(today - timedelta(days=back), (0, 0)) for back in range(count - 1, -1, -1)]
+    found = [pair or (0, 0) for pair in of_days(figures, now, count)]
     return [number for number, _ in found], [bad for _, bad in found]
+
+
+def of_days(figures: Mapping[datetime, Value], now: datetime, count: int) -> list[Value | None]:
+    """What is known of each of the last days."""
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return [figures.get(today - timedelta(days=back)) for back in range(count - 1, -1, -1)]

@@ -49,6 +49,6 @@ class ConsoleAdmin(Desk, ConsoleList, ModelAdmin):  # type: ignore[misc]  # unfo
 
     def _panels(self, request: HttpRequest, obj: Any) -> Iterator[Panel]:
         for maker in (*self.panels, *self.more_panels, deeds_done):
-            panel = maker(request, obj)
-            if panel is not None:
-                yield panel
+            made = maker(request, obj)
+            if made is not None:
+                yield from made if isinstance(made, list) else [made]

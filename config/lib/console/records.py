@@ -30,7 +30,7 @@ class Panel:
     wide: bool = True
 
 
-PanelMaker = Callable[[HttpRequest, Any], Panel | None]
+PanelMaker = Callable[[HttpRequest, Any], Panel | list[Panel] | None]
 
 
 @dataclass(frozen=True)
