@@ -1,14 +1,14 @@
 """The delivery engine: keeps many attempts in flight, claims what is due as places come free, records in batches.
 
 Losing this process at any moment loses nothing: a delivery whose result was not recorded becomes due again when its
-lease ends, and is sent again under the same `webhook-id`.
+lease ends, and is sent again under the same `webhook-id`. While PostgreSQL works, requests proceed: see `_tend`.
 """
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from math import inf
 
 from django.db import InterfaceError, OperationalError, connection
@@ -16,14 +16,16 @@ from django.utils import timezone
 
 from config.lib.encryption import Undecryptable
 from webhooks import queue
-from webhooks.delivery import conclude, lease_seconds, outcome_of, request_of
+from webhooks.delivery import LEASE_MARGIN_SECONDS, conclude, lease_seconds, outcome_of, request_of
 from webhooks.nudge import Doorbell
 from webhooks.queue import Claimed, Outcome
+from webhooks.sql import waiting_by
 from webhooks.transport import Failure, Reply, Request, Transport, unsent
 
-PLACES = 512  # in flight a process; soft limits of 1,024 descriptors are common
+PLACES = 512  # claimed or in flight a process; soft limits of 1,024 descriptors are common
 ENDPOINT_PLACES = 64  # of them for one endpoint
-BATCH = 256  # claimed or recorded at once: about as many may be sent twice if the process is killed
+BATCH = 256  # claimed or recorded at once
+AT_A_TIME = 16  # sent before the next look at replies
 RECORD_WITHIN_SECONDS = 0.01  # a result waits for company no longer
 LOOK_EVERY_SECONDS = 2.0  # with every nudge lost
 ASK_EVERY_SECONDS = 0.25
@@ -39,13 +41,15 @@ class Engine:
         self._transport = transport
         self._places, self._endpoint_places = places, endpoint_places
         self._busy: Counter[str] = Counter()
+        self._claimed: deque[tuple[Claimed, float]] = deque()  # and until when it may be sent
         self._results: list[Outcome] = []
         self._record_at = self._look_at = 0.0
+        self._patience = RECORD_WITHIN_SECONDS
         self.attempts = 0
 
     @property
     def idle(self) -> bool:
-        return not self._transport.in_flight and not self._results
+        return not self._transport.in_flight and not self._claimed and not self._results
 
     def deliver_due(self) -> None:
         """Send all that is due, and what falls due by that; return when there is nothing left to do at once."""
@@ -58,10 +62,10 @@ class Engine:
     def run_shift(self, bell: Doorbell, *, leave: Callable[[bool], bool]) -> None:
         """Deliver, woken by `bell`, until `leave(idle)` says yes; it is asked a few times a second.
 
-        What is in flight by then is waited for and recorded.
+        What is in hand by then is sent, waited for and recorded.
         """
         self._look_at = 0.0
-        self._transport.watch(bell.fileno(), lambda: self._rung(bell))
+        self._transport.watch(bell.fileno(), lambda _: self._rung(bell))
         try:
             while not leave(self.idle):
                 ask_at = time.monotonic() + ASK_EVERY_SECONDS
@@ -84,8 +88,7 @@ class Engine:
         connection.close()
         until = time.monotonic() + RECONNECT_SECONDS
         while (left := until - time.monotonic()) > 0:
-            for reply in self._transport.wait(left):
-                self._take(reply)
+            self._attend(left)
 
     def _rung(self, bell: Doorbell) -> None:
         bell.hush()
@@ -97,54 +100,95 @@ class Engine:
 
     def _proceed(self, patience: float) -> None:
         now = time.monotonic()
-        until = min(now + patience, self._record_at if self._results else inf, max(self._look_at, now))
-        for reply in self._transport.wait(until - now):
-            self._take(reply)
+        until = min(now + patience, self._record_at if self._results else inf, self._look_at if self._room() else inf)
+        self._attend(max(0.0, until - now))
         if self._results and (len(self._results) >= BATCH or self._must_record()):
             self._record()
 
+    def _attend(self, patience: float) -> None:
+        """Take the replies that have come and send some more; wait for replies only if nothing is left to send."""
+        replies = self._transport.wait(0 if self._claimed else patience)
+        now = datetime.now(UTC)
+        for reply in replies:
+            self._take(reply, now)
+        self._send_some(now)
+
+    def _tend(self, descriptor: int, events: int) -> int:
+        """How PostgreSQL is waited for: requests proceed meanwhile."""
+        came: list[int] = []
+        self._transport.watch(descriptor, came.append, events)
+        try:
+            while not came:
+                self._attend(ASK_EVERY_SECONDS)
+        finally:
+            self._transport.unwatch(descriptor)
+        return came[0]
+
     def _must_record(self) -> bool:
-        return not self._transport.in_flight or time.monotonic() >= self._record_at
+        return not (self._transport.in_flight or self._claimed) or time.monotonic() >= self._record_at
+
+    def _room(self) -> int:
+        """How many to claim next: none as long as plenty wait to be sent."""
+        if len(self._claimed) >= BATCH // 2:
+            return 0
+        return min(BATCH, self._places - self._transport.in_flight - len(self._claimed))
 
     def _claim(self) -> None:
-        wanted = min(BATCH, self._places - self._transport.in_flight)
+        wanted = self._room()
         if not wanted or time.monotonic() < self._look_at:
             return
-        now = timezone.now()
-        claimed = queue.claim(
-            now=now, free=wanted, cap=self._endpoint_places, busy=self._busy, lease_seconds=lease_seconds()
-        )
-        for delivery in claimed:
-            self._send(delivery, now)
-        self._look_at = time.monotonic() + (0 if len(claimed) == wanted else self._until_next_due(now))
+        now, until = timezone.now(), time.monotonic() + LEASE_MARGIN_SECONDS / 2
+        self._look_at = inf
+        with waiting_by(self._tend):
+            claimed = queue.claim(
+                now=now, free=wanted, cap=self._endpoint_places, busy=self._busy, lease_seconds=lease_seconds()
+            )
+            self._busy.update(delivery.webhook_id for delivery in claimed)
+            self._claimed.extend((delivery, until) for delivery in claimed)
+            pause = 0 if len(claimed) == wanted else self._until_next_due(now)
+        self._look_at = min(self._look_at, time.monotonic() + pause)  # the bell may have rung meanwhile
 
     def _until_next_due(self, now: datetime) -> float:
         """Seconds; a recorded batch or the bell make it sooner."""
         due = queue.next_due(now)
         return min(LOOK_EVERY_SECONDS, (due - now).total_seconds()) if due else LOOK_EVERY_SECONDS
 
+    def _send_some(self, now: datetime) -> None:
+        for _ in range(min(AT_A_TIME, len(self._claimed))):
+            claimed, until = self._claimed.popleft()
+            if time.monotonic() < until:
+                self._send(claimed, now)
+            else:  # we were stopped; by the time of a reply the delivery may be somebody else's
+                self._forget(claimed)
+
     def _send(self, claimed: Claimed, now: datetime) -> None:
-        self._busy[claimed.webhook_id] += 1
         self.attempts += 1
         try:
             self._transport.send(request_of(claimed, now))
         except Undecryptable as error:
-            self._take(unsent(Request(claimed, claimed.url, (), b""), Failure(str(error))))
+            self._take(unsent(Request(claimed, claimed.url, (), b""), Failure(str(error))), now)
 
-    def _take(self, reply: Reply) -> None:
+    def _take(self, reply: Reply, now: datetime) -> None:
         claimed: Claimed = reply.request.key
+        self._forget(claimed)
+        if not self._results:
+            self._record_at = time.monotonic() + self._patience
+        self._results.append(outcome_of(claimed, reply, now))
+
+    def _forget(self, claimed: Claimed) -> None:
         self._busy[claimed.webhook_id] -= 1
         if not self._busy[claimed.webhook_id]:
             del self._busy[claimed.webhook_id]
-        if not self._results:
-            self._record_at = time.monotonic() + RECORD_WITHIN_SECONDS
-        self._results.append(outcome_of(claimed, reply, timezone.now()))
 
     def _record(self) -> None:
         results, self._results = self._results, []
+        started = time.monotonic()
         try:
-            conclude(results, timezone.now())
+            with waiting_by(self._tend):
+                conclude(results, timezone.now())
         except (OperationalError, InterfaceError):
             self._results = results + self._results  # for the next try, if it comes before their leases end
             raise
+        # As long as it takes to write, at most: under load batches grow by themselves, else a result hardly waits.
+        self._patience = min(RECORD_WITHIN_SECONDS, time.monotonic() - started)
         self._look_at = 0.0  # places are free, and the next of a strict order may be due

@@ -75,7 +75,7 @@ class Sender:
             while self._inbox:
                 self._transport.send(self._inbox.popleft())
 
-    def _hush(self) -> None:
+    def _hush(self, _events: int) -> None:
         with suppress(BlockingIOError):
             self._reader.recv(4096)
 

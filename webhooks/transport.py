@@ -107,11 +107,11 @@ class Transport:
                 if key.data is None:
                     self._multi.socket_action(key.fd, events)
                 else:
-                    key.data()
+                    key.data(events)
                     last_look = True
 
-    def watch(self, descriptor: int, on_readable: Callable[[], object]) -> None:
-        self._selector.register(descriptor, selectors.EVENT_READ, on_readable)
+    def watch(self, descriptor: int, on_ready: Callable[[int], object], events: int = selectors.EVENT_READ) -> None:
+        self._selector.register(descriptor, events, on_ready)
 
     def unwatch(self, descriptor: int) -> None:
         self._selector.unregister(descriptor)

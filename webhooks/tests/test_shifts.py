@@ -19,6 +19,7 @@ from webhooks.engine import Engine
 from webhooks.events import EventName
 from webhooks.models import Attempt, Delivery, Webhook
 from webhooks.nudge import Doorbell
+from webhooks.sql import execute
 from webhooks.tests.factories import make_delivery, make_user, make_webhook, publish, statuses
 from webhooks.tests.receiver import Receiver, Status
 from webhooks.transport import Transport
@@ -57,13 +58,13 @@ class TestRinging:
         assert messages() == 2
 
     def test_who_listens_is_woken_without_a_message(self, transport: Transport) -> None:
-        heard: list[bool] = []
+        heard: list[int] = []
         with Doorbell() as bell:
-            transport.watch(bell.fileno(), lambda: heard.append(True))
+            transport.watch(bell.fileno(), heard.append)
             nudge.ring()
             transport.wait(5)
             transport.unwatch(bell.fileno())
-        assert (heard, messages()) == ([True], 0)
+        assert (heard, messages()) == ([1], 0)
 
     def test_after_leaving_nobody_counts_on_us(self) -> None:
         with Doorbell():
@@ -77,7 +78,7 @@ class TestRinging:
                 nudge.ring()
             time.sleep(0.1)
             bell.hush()
-            transport.watch(bell.fileno(), lambda: pytest.fail("rang again"))
+            transport.watch(bell.fileno(), lambda _: pytest.fail("rang again"))
             transport.wait(0.05)
             transport.unwatch(bell.fileno())
 
@@ -190,6 +191,38 @@ class TestShifts:
         moments = [received.at for received in receiver.received]
         assert len(moments) == 11
         assert moments[-1] - moments[0] >= 0.4
+
+    def test_requests_proceed_while_postgresql_is_at_work(
+        self, owner: User, receiver: Receiver, transport: Transport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_webhook(owner, receiver.url)
+        publish(owner, *["order.created"] * 3)
+        receiver.answers(Status(200), Status(delay=0.1), Status(delay=0.1))
+        in_flight = []
+
+        def slowly(outcomes: Any, now: Any) -> None:
+            in_flight.append(transport.in_flight)
+            execute("SELECT pg_sleep(0.3)", {})
+            in_flight.append(transport.in_flight)
+            conclude(outcomes, now)
+
+        monkeypatch.setattr(engine_module, "conclude", slowly)
+        Engine(transport).deliver_due()
+        assert in_flight[1] == 0
+        assert Delivery.objects.filter(status="delivered").count() == 3
+
+    def test_what_was_claimed_too_long_ago_is_left_to_the_next(
+        self, owner: User, receiver: Receiver, transport: Transport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        delivery = make_delivery(make_webhook(owner, receiver.url))
+        monkeypatch.setattr(engine_module, "LEASE_MARGIN_SECONDS", 0)
+        engine = Engine(transport)
+        engine.deliver_due()
+        assert (engine.attempts, engine.idle, receiver.received) == (0, True, [])
+        Delivery.objects.update(leased_until=timezone.now())
+        monkeypatch.undo()
+        engine.deliver_due()
+        assert statuses([delivery]) == ["delivered"]
 
     def test_results_that_the_database_would_not_take_are_kept_for_the_next_shift(
         self, owner: User, receiver: Receiver, transport: Transport, monkeypatch: pytest.MonkeyPatch

@@ -363,7 +363,7 @@ def test_a_watched_descriptor_wakes_a_wait(transport: Transport, receiver: Recei
     receiver.answers(Status(delay=3))
     reader, writer = socket.socketpair()
     heard: list[bytes] = []
-    transport.watch(reader.fileno(), lambda: heard.append(reader.recv(1)))
+    transport.watch(reader.fileno(), lambda _: heard.append(reader.recv(1)))
     transport.send(request(receiver.url))
     writer.send(b"!")
     started = time.monotonic()
