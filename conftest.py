@@ -1,11 +1,17 @@
 """The test suite's PostgreSQL and Valkey: embedded, apart from the development pair, stopped by the last to leave."""
 
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
 
 import django
+import hypothesis
 import pytest
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
 
 from config.lib import devservices
@@ -27,15 +33,49 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = at_the_end.enter_context(TemporaryDirectory())
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
+# A password's hash costs a third of a second by intent: the suite logs in a thousand times.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# How long an example takes tells of the machine, not of the code.
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Tests that commit are cleaned up with TRUNCATE, which the audit log refuses."""
-    from django.db import connection  # noqa: PLC0415  # Django is set up by now
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Tests that commit leave the database as the migrations made it, with the rows that these have put there.
 
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE audit_log DISABLE TRIGGER audit_log_no_truncate")
+    Django's own way is to empty every table: the groups and the templates would be gone for whichever test comes next.
+    """
+    with django_db_blocker.unblock():
+        again = _as_migrated()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: _execute(again))
+        yield
+
+
+def _as_migrated() -> list[str]:
+    """What brings back the state of this moment: a copy of each table with rows is kept in a schema of its own."""
+    tables = connection.introspection.table_names()
+    _execute(["ALTER TABLE audit_log DISABLE TRIGGER audit_log_no_truncate", "CREATE SCHEMA IF NOT EXISTS migrated"])
+    with connection.cursor() as cursor:
+        seeded = [table for table in tables if _rows(cursor, table)]
+    _execute([f"DROP TABLE IF EXISTS migrated.{table}" for table in seeded])
+    _execute([f"CREATE TABLE migrated.{table} AS TABLE public.{table}" for table in seeded])
+    empty = f"TRUNCATE {', '.join(f'public.{table}' for table in tables)}"
+    refill = "INSERT INTO public.{0} OVERRIDING SYSTEM VALUE TABLE migrated.{0}"
+    return [empty, *(refill.format(table) for table in seeded)]
+
+
+def _rows(cursor: CursorWrapper, table: str) -> bool:
+    cursor.execute(f"SELECT EXISTS (SELECT FROM public.{table})")
+    return bool(cursor.fetchone()[0])
+
+
+def _execute(statements: Iterable[str]) -> None:
+    """In one transaction: the references between the refilled tables are looked at when it commits."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from celery import Celery, shared_task
+from celery.app import app_or_default
 from celery.contrib.testing.worker import start_worker
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
@@ -100,8 +101,11 @@ def app() -> Any:
     app.task(name="observation.note")(note.run)
     app.task(name="observation.fail")(fail.run)
     app.finalize()
+    ours = app_or_default()
     with start_worker(app, perform_ping_check=False, pool="solo", loglevel="WARNING"):
         yield app
+    ours.set_default()  # the worker has made its own the application of this thread and of all
+    ours.set_current()
 
 
 def task_lines(caplog: pytest.LogCaptureFixture, count: int) -> list[dict[str, Any]]:
