@@ -5,17 +5,28 @@ from datetime import datetime, timedelta
 from config.lib.figures import Source
 from config.lib.histograms import both, bound_of, collected, step_of
 from config.lib.ledgers import Ledger, execute
+from webhooks.models import Lane
 
 # By the key of an endpoint. Attempts know it through their delivery.
 _ATTEMPTS = """
 SELECT date_trunc('hour', a.at, 'UTC'), d.webhook_id, count(*), count(*) FILTER (WHERE a.error IS NOT NULL)
 FROM webhook_delivery_attempts a JOIN webhook_deliveries d ON d.id = a.delivery_id
 WHERE a.at >= %(since)s AND a.at < %(until)s GROUP BY 1, 2"""
-# Deliveries that have had their last attempt: `bad` are those that it left failed.
-_ENDED = """
-SELECT date_trunc('hour', a.at, 'UTC'), d.webhook_id, count(*), count(*) FILTER (WHERE d.status = 'failed')
-FROM webhook_delivery_attempts a JOIN webhook_deliveries d ON d.id = a.delivery_id AND d.last_attempt_at = a.at
-WHERE a.at >= %(since)s AND a.at < %(until)s AND d.status IN ('delivered', 'failed') GROUP BY 1, 2"""
+# How an attempt has ended its delivery, if it has: the first that succeeded, or the last, where none did. What is sent
+# again ends again, and is not counted again. The log is looked into where there may be more than one attempt.
+_SUCCEEDED = (
+    "(SELECT min(s.at) FROM webhook_delivery_attempts s WHERE s.delivery_id = a.delivery_id AND s.error IS NULL)"
+)
+_ENDING = f"""
+CASE WHEN a.error IS NULL AND (d.lane = {Lane.FIRST} AND d.attempts = 1 OR a.at = {_SUCCEEDED}) THEN 'delivered'
+     WHEN d.status = 'failed' AND d.last_attempt_at = a.at AND {_SUCCEEDED} IS NULL THEN 'failed' END"""
+# Deliveries by the attempt that has ended them: `bad` are those that were given up.
+_ENDED = f"""
+SELECT hour, webhook_id, count(*), count(*) FILTER (WHERE ended = 'failed')
+FROM (SELECT date_trunc('hour', a.at, 'UTC') AS hour, d.webhook_id, {_ENDING} AS ended
+      FROM webhook_delivery_attempts a JOIN webhook_deliveries d ON d.id = a.delivery_id
+      WHERE a.at >= %(since)s AND a.at < %(until)s) AS tried
+WHERE ended IS NOT NULL GROUP BY 1, 2"""  # noqa: S608  # made of constants
 _DURATIONS = f"""
 SELECT date_trunc('hour', at, 'UTC'), {bound_of("duration_ms")}, count(*), 0
 FROM webhook_delivery_attempts WHERE at >= %(since)s AND at < %(until)s GROUP BY 1, 2"""  # noqa: S608
@@ -31,7 +42,7 @@ TRIED = f"""
 WITH tried AS MATERIALIZED (
   SELECT d.webhook_id, date_trunc('hour', a.at, 'UTC') AS hour, {step_of("a.duration_ms")} AS step,
          left(a.error, {ERROR_CHARACTERS}) AS error,
-         CASE WHEN d.last_attempt_at = a.at AND d.status IN ('delivered', 'failed') THEN d.status END AS ended,
+         {_ENDING} AS ended,
          d.attempts
   FROM webhook_delivery_attempts a JOIN webhook_deliveries d ON d.id = a.delivery_id
   WHERE a.at >= %(since)s AND a.at < %(until)s AND d.event <> 'webhook.test'

@@ -14,7 +14,8 @@ from config.lib import figures, ledgers
 from config.lib.figures import Figure, HourFigure
 from config.lib.ledgers import FigureMark
 from config.lib.tasks import roll_up_figures
-from webhooks.models import Attempt
+from webhooks import services
+from webhooks.models import Attempt, Delivery, DeliveryStatus
 
 
 def submitted(user: User, at: datetime) -> None:
@@ -67,6 +68,23 @@ def test_deliveries_attempts_and_calls_are_counted_by_whose_they_are(world: Worl
     assert [(f.key, f.number, f.bad) for f in found["attempt"]] == [(world.webhook.pk, 2, 1)]
     assert [(f.key, f.number, f.bad) for f in found["call"]] == [(world.integration.pk, 1, 0)]
     assert figures.by_hour(["call"], since=since, key="another")["call"] == []
+
+
+def test_a_replayed_delivery_is_counted_once_whenever_figures_are_rolled_up(world: World) -> None:
+    since, now = timezone.now() - timedelta(hours=2), timezone.now()
+    ledgers.roll_up(now=now)
+    services.replay(webhook=world.webhook, since=since)
+    tried = [(now + timedelta(seconds=1), "HTTP 503"), (now + timedelta(seconds=2), None)]
+    for at, error in tried:
+        Attempt.objects.create(delivery=world.delivery, at=at, duration_ms=5, error=error)
+    again = Delivery.objects.filter(pk=world.delivery.pk)
+    again.update(status=DeliveryStatus.DELIVERED, attempts=2, last_attempt_at=tried[1][0], next_retry_at=None)
+    once = (1, 0)  # the one that had failed waits to be sent again
+    assert total("delivery", since) == once
+    ledgers.roll_up(now=now + timedelta(hours=2))
+    assert total("delivery", since) == once
+    ledgers.recount(now=now)
+    assert total("delivery", since) == once
 
 
 @pytest.mark.parametrize(
