@@ -13,6 +13,7 @@ urlpatterns = [
     # A second version would be a second list beside `api.urlpatterns`; the bare path stays with the first.
     path("api/v1/", include((api.urlpatterns, "api"), namespace="v1")),
     path("api/", include(api.urlpatterns)),
+    path("api", api.UnknownRoute.as_view()),  # else a page that leads to the same with a slash
     path("admin/password_change/", admin.site.admin_view(own_password, cacheable=True)),
     path("admin/", admin.site.urls),
     path("livez", Live.as_view()),

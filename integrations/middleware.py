@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from django.conf import settings
 from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -40,7 +41,8 @@ def api_gate(get_response: Handler) -> Handler:
         caller = identify(request)
         set_caller(request, caller)
         admission = throttles.admit(request, caller)
-        response = as_json(admission.refusal) if admission.refusal else get_response(request)
+        refusal = admission.refusal or _receive(request, caller)
+        response = as_json(refusal) if refusal else get_response(request)
         for name, value in admission.headers.items():
             response.headers.setdefault(name, value)
         _note(request, response, caller, admission, started)
@@ -73,6 +75,16 @@ def identify(request: HttpRequest, judge: Authenticate = authenticate) -> Caller
         return Caller(integration, lockout.pair_of(claim.key, address), with_former_key=is_former)
     except (ApiError, OperationalError) as error:
         return Caller(refusal=error)
+
+
+def _receive(request: HttpRequest, caller: Caller) -> ApiError | None:
+    """Why the body is refused, if it is. Of strangers, who can only log in, no more is taken in than a page of JSON."""
+    is_known = caller.integration or caller.user_id
+    try:
+        bodies.receive(request, limit=settings.MAX_UPLOAD_BYTES if is_known else settings.MAX_BODY_BYTES)
+    except ApiError as error:
+        return error
+    return None
 
 
 def _note(

@@ -88,7 +88,7 @@ class JsonParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        text = read_body(stream, settings.MAX_BODY_BYTES)
+        text = read_body(stream, settings.MAX_BODY_BYTES, _promised(parser_context or {}))
         try:
             value = exact_json.loads(text)
         except exact_json.TooDeep as error:
@@ -110,9 +110,14 @@ class RowTolerantJsonParser(JsonParser):
         return value
 
 
-def read_body(stream: Any, limit: int) -> bytes:
-    """The body, or 413 as soon as it exceeds `limit` bytes, whatever its headers promised."""
-    text: bytes = stream.read(limit + 1)
-    if len(text) > limit:
+def _promised(parser_context: Mapping[str, Any]) -> int:
+    request = parser_context.get("request")
+    return int(request.META.get("CONTENT_LENGTH") or 0) if request else 0
+
+
+def read_body(stream: Any, limit: int, promised: int) -> bytes:
+    """The body, or 413 at once if its headers promise more than `limit` bytes, else as soon as it has more."""
+    text: bytes = stream.read(limit + 1) if promised <= limit else b""
+    if max(promised, len(text)) > limit:
         raise TooLarge(f"Request body exceeds {limit} bytes", code="body_too_large")
     return text

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -74,6 +74,10 @@ class TooLarge(ApiError):
         super().__init__(message, code=code, headers={"Connection": "close"})
 
 
+class UnsupportedMedia(ApiError):
+    status, code, message = 415, "unsupported_media_type", "Unsupported media type"
+
+
 class Unprocessable(ApiError):
     status, code, message = 422, "unprocessable", "Unprocessable"
 
@@ -116,10 +120,8 @@ def _as_api_error(error: Exception) -> ApiError | None:
             return error
         case exceptions.ValidationError():
             return _validation_error(error)
-        case Http404():
-            return NotFound()
-        case PermissionDenied():
-            return Forbidden()
+        case Http404() | PermissionDenied() | SuspiciousOperation():
+            return _django_error(error)
         case exceptions.APIException():
             return _framework_error(error)
         case OperationalError():
@@ -130,6 +132,17 @@ def _as_api_error(error: Exception) -> ApiError | None:
 def _without_database(error: OperationalError) -> Unavailable:
     logger.error("database_unavailable", exc_info=error)
     return Unavailable("Database is unavailable", code="database_unavailable", headers={"Retry-After": "5"})
+
+
+def _django_error(error: Exception) -> ApiError:
+    match error:
+        case Http404():
+            return NotFound()
+        case PermissionDenied():
+            return Forbidden()
+        case RequestDataTooBig():
+            return TooLarge("A field of the form is too large")
+    return BadRequest("Bad request", code="bad_request")  # a form with more fields or files than it can have
 
 
 def _framework_error(error: exceptions.APIException) -> ApiError:

@@ -1,5 +1,7 @@
 """The gate: limits and their headers on every reply, and the note of every call."""
 
+import io
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -203,3 +205,67 @@ def test_a_reply_goes_out_even_if_it_cannot_be_logged(
     monkeypatch.setattr(usage, "_LOG", "SELECT 1 FROM no_such_table")
     assert key_of(integration).get(ME).status_code == 200
     assert integration.pk in next(line for line in caplog.messages if "usage_log_unwritten" in line)
+
+
+def send_in_chunks(client: Client, path: str, body: bytes, **extra: Any) -> Any:
+    """As `post`, with a body whose length nobody knows before its end."""
+    sent: dict[str, Any] = {"CONTENT_TYPE": "application/json", "HTTP_TRANSFER_ENCODING": "chunked"}
+    return client.generic("POST", path, **sent, **extra, **_stream(body))
+
+
+def _stream(body: bytes) -> dict[str, Any]:
+    return {"wsgi.input": io.BytesIO(body)}
+
+
+NEW = b'{"url": "https://93.184.215.14/hook", "events": ["order.created"]}'
+
+
+@pytest.fixture
+def caller(owner: User) -> Integration:
+    return an_integration(owner, scopes=["webhooks:write"])
+
+
+def test_a_body_in_chunks_is_a_body(caller: Integration, as_owner: Client) -> None:
+    for client in (key_of(caller), as_owner):
+        assert send_in_chunks(client, "/api/webhooks", NEW).status_code == 201
+        assert send_in_chunks(client, "/api/webhooks", b"").json()["code"] == "validation_error"
+    bare = {"username": "nobody", "password": "x"}
+    assert send_in_chunks(Client(), "/api/auth/login", json.dumps(bare).encode()).status_code == 401
+
+
+def test_a_signature_covers_a_body_in_chunks(caller: Integration) -> None:
+    now = str(int(time.time()))
+    for body, status in ((NEW, 201), (NEW + b" ", 401)):
+        signature = request_signature(caller.api_secret, timestamp=now, method="POST", target="/api/webhooks", body=NEW)
+        headers = {"HTTP_X_API_KEY": caller.api_key, "HTTP_X_API_TIMESTAMP": now, "HTTP_X_API_SIGNATURE": signature}
+        assert send_in_chunks(Client(), "/api/webhooks", body, **headers).status_code == status
+
+
+@pytest.mark.parametrize(("size", "known", "status"), [(100, False, 400), (101, False, 413), (201, True, 413)])
+def test_a_body_in_chunks_ends_at_the_limit(
+    caller: Integration, settings: Any, size: int, known: bool, status: int
+) -> None:
+    settings.MAX_BODY_BYTES, settings.MAX_UPLOAD_BYTES = 100, 200
+    client, path = (key_of(caller), "/api/webhooks") if known else (Client(), "/api/auth/login")
+    assert send_in_chunks(client, path, b" " * size).status_code == status
+
+
+@pytest.mark.parametrize("promised", [5 * 1024 * 1024 + 1, 100 * 1024 * 1024 + 1, 10**15])
+def test_a_promise_of_too_much_is_refused_before_it_is_kept(caller: Integration, promised: int) -> None:
+    client = key_of(caller)
+    reply = client.generic("POST", "/api/webhooks", NEW, content_type="application/json", CONTENT_LENGTH=str(promised))
+    assert (reply.status_code, reply.json()["code"]) == (413, "body_too_large")
+    assert reply.headers["Connection"] == "close"
+
+
+def test_a_body_that_is_packed_is_refused(caller: Integration) -> None:
+    for coding, status in (("gzip", 415), ("identity", 201), ("", 201)):
+        headers = {"Content-Encoding": coding}
+        reply = key_of(caller).post("/api/webhooks", NEW, content_type="application/json", headers=headers)
+        assert reply.status_code == status
+    assert UsageLog.objects.filter(integration=caller, status_code=415).exists()
+
+
+def test_the_bare_path_is_no_page_either(db: None) -> None:
+    reply = Client().get("/api")
+    assert (reply.status_code, reply.json()["code"]) == (404, "unknown_route")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
@@ -54,6 +54,8 @@ RAISED: dict[str, Exception] = {
     "unauthorized": Unauthorized(),
     "missing": Http404("private detail"),
     "denied": PermissionDenied("private detail"),
+    "fields": TooManyFieldsSent("private detail"),
+    "field": RequestDataTooBig("private detail"),
     "database": OperationalError("could not connect to 10.0.0.1"),
     "defect": ZeroDivisionError("private detail"),
 }
@@ -97,6 +99,8 @@ def refused(response: Any, status: int, code: str) -> dict[str, Any]:
         ("unauthorized", 401, "not_authenticated"),
         ("missing", 404, "not_found"),
         ("denied", 403, "permission_denied"),
+        ("fields", 400, "bad_request"),
+        ("field", 413, "too_large"),
         ("database", 503, "database_unavailable"),
         ("defect", 500, "internal_error"),
     ],
