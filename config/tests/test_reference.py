@@ -16,12 +16,14 @@ from rest_framework import exceptions, serializers
 from bulk_orders import order_form, rulebook
 from bulk_orders.admin.deeds import BATCH_DEEDS, ORDER_DEEDS
 from bulk_orders.admin.upload import SUBMIT
+from config.console import lockouts
 from config.console.navigation import _MENU
 from config.lib import errors
 from config.lib.camel import CamelSerializer
 from config.lib.environment import CHECKOUT
 from config.lib.errors import ApiError
 from integrations.admin.deeds import DEEDS
+from integrations.admin.lockouts import LIFT
 from integrations.configuration import _EXPLAINED
 from webhooks.admin.deeds import DELIVERY_DEEDS, WEBHOOK_DEEDS
 
@@ -220,7 +222,8 @@ def test_the_walk_names_what_there_is() -> None:
 
 def test_the_guide_for_staff_names_what_is_on_the_screen() -> None:
     """What is bold in it is a button, or an entry of the menu."""
-    buttons = {deed.label for deed in (*ORDER_DEEDS, *BATCH_DEEDS, SUBMIT, *WEBHOOK_DEEDS, *DELIVERY_DEEDS, *DEEDS)}
+    of_records = (*ORDER_DEEDS, *BATCH_DEEDS, SUBMIT, *WEBHOOK_DEEDS, *DELIVERY_DEEDS, *DEEDS)
+    buttons = {deed.label for deed in (*of_records, LIFT, lockouts.LIFT)}
     entries = {item.title for _, items in _MENU for item in items} | {"Dashboard", "Export as CSV", "Look at the rows"}
     named = set(re.findall(r"\*\*(.+?)\*\*", (CHECKOUT / "docs/staff-guide.md").read_text()))
     assert named - buttons - entries == set()
