@@ -16,6 +16,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 import webhooks.admin  # noqa: F401  # all records are registered before they are tied together
 from bulk_orders.models import Batch, Order
 from config.console import lockouts, schedules, ties
+from config.lib.audit import AuditEntry
 from config.lib.console import marks
 from config.lib.console.audited import Audited
 from config.lib.console.lists import ConsoleList
@@ -50,7 +51,8 @@ class StaffUserAdmin(Audited, ConsoleList, UserAdmin, ModelAdmin):  # type: igno
             ("Events", Event, "user"),
             ("Integrations", Integration, "user"),
         )
-        links = ((marks.list_url(model, **{f"{key}__id__exact": user.pk}), title) for title, model, key in kinds)
+        links = [(marks.list_url(model, **{f"{key}__id__exact": user.pk}), title) for title, model, key in kinds]
+        links.append((marks.list_url(AuditEntry, q=user.get_username()), "What they did"))
         return format_html_join(", ", '<a class="c-link" href="{}">{}</a>', links)
 
     @admin.display(description="Name")

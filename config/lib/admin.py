@@ -13,6 +13,9 @@ from config.lib.console.model_admin import ConsoleAdmin
 from config.lib.console.records import Record
 from config.lib.console.search import USER_NAME, Term
 
+# Ids as entries have them, apart from names of users.
+TARGET = r"(?:[a-z]+_\d+_[0-9a-f]+|BATCH-\S+|\d+|\w+:\S+)"
+
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ConsoleAdmin):
@@ -20,8 +23,8 @@ class AuditEntryAdmin(ConsoleAdmin):
     empty = "Nobody has done anything worth recording yet."
     list_display = ("moment_of", "who", "what", "target", "reason_given", "where")
     ordering = ("-at", "-pk")
-    search_terms = (Term(r"\w+:\S+", "target_id"), Term(USER_NAME, "target_id"))
-    search_help_text = "Id of what it was done to"
+    search_terms = (Term(TARGET, "target_id"), Term(f"(?!{TARGET}$){USER_NAME}", "actor"))
+    search_help_text = "User name of who did it, or id of what it was done to"
     moment = "at"
     export_fields = (
         "at", "actor", "actor_id", "address", "action", "target_type", "target_id", "before", "after", "reason",

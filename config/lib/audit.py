@@ -48,6 +48,7 @@ class AuditEntry(models.Model):
         indexes: ClassVar = [
             LongNameIndex(fields=["-at", "-id"], name="idx_audit_log_at"),  # the list
             LongNameIndex(fields=["target_type", "target_id", "-id"], name="idx_audit_log_target"),  # of one thing
+            LongNameIndex(fields=["actor", "-at", "-id"], name="idx_audit_log_actor"),  # what somebody has done
         ]
 
     def __str__(self) -> str:

@@ -4,16 +4,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from bulk_orders import orders
 from bulk_orders.tests.forms import cart_item, order_form
 from config.console.tests.world import World, make_world
+from config.lib import ledgers
+from config.lib.figures import HourFigure
+from integrations.models import Template
 
 LISTS = (
     "bulk_orders.order", "bulk_orders.batch", "bulk_orders.result", "bulk_orders.payment", "webhooks.webhook",
@@ -21,6 +27,12 @@ LISTS = (
     "integrations.template", "kernel.auditentry", "auth.user", "django_celery_beat.periodictask", "axes.accessattempt",
 )  # fmt: skip
 Sessions = Callable[[User], Client]
+
+
+@pytest.fixture
+def schedule(db: None) -> PeriodicTask:
+    interval = IntervalSchedule.objects.create(every=120, period="seconds")
+    return PeriodicTask.objects.create(name="sweep", task="webhooks.tasks.sweep", interval=interval)
 
 
 def rows_of(reply: Any) -> list[Any]:
@@ -100,6 +112,42 @@ def test_a_search_finds_what_an_index_knows(
     record = next(one for one in world.records() if one._meta.label_lower == label)
     reply = session(admin).get(address(label), {"q": getattr(record, term)})
     assert record in rows_of(reply)
+
+
+def test_the_audit_log_is_searched_by_who_did_it_and_by_what_it_was_done_to(
+    admin: User, world: World, session: Sessions
+) -> None:
+    for term in (world.partner.username, world.webhook.pk):
+        assert rows_of(session(admin).get(address("kernel.auditentry"), {"q": term})) == [world.entry]
+    assert rows_of(session(admin).get(address("kernel.auditentry"), {"q": "nobody"})) == []
+
+
+def test_an_endpoint_that_fails_shows_its_last_error(admin: User, world: World, session: Sessions) -> None:
+    type(world.webhook).objects.filter(pk=world.webhook.pk).update(failure_count=3)
+    page = session(admin).get(address("webhooks.webhook")).content.decode()
+    assert "HTTP 503: Service Unavailable" in page
+
+
+def test_an_integration_shows_how_often_it_gets_errors(admin: User, world: World, session: Sessions) -> None:
+    now = ledgers.start_of("hour", timezone.now())
+    HourFigure.objects.create(subject="call", hour=now, key=world.integration.pk, number=8, bad=1)
+    page = session(admin).get(address("integrations.integration")).content.decode()
+    assert 'title="1 of 8 calls">12.5 %' in page
+
+
+EXPORTS = [label for label in LISTS if label != "auth.user"]
+
+
+@pytest.mark.parametrize("label", EXPORTS)
+def test_every_list_exports_a_selection(
+    label: str, admin: User, world: World, schedule: PeriodicTask, session: Sessions
+) -> None:
+    AccessAttempt.objects.create(username="guess", ip_address="192.0.2.1", failures_since_start=1)
+    Template.objects.get_or_create(id="nse", defaults={"type": "custom", "name": "NSE", "config_schema": {}})
+    key = apps.get_model(label)._default_manager.values_list("pk", flat=True)[0]
+    reply = session(admin).post(address(label), {"action": "export_csv", "_selected_action": [key]})
+    assert reply["Content-Type"].startswith("text/csv")
+    assert len(b"".join(reply.streaming_content).splitlines()) >= 2  # type: ignore[attr-defined]
 
 
 def test_a_search_for_what_no_index_knows_finds_nothing(admin: User, world: World, session: Sessions) -> None:
