@@ -59,16 +59,17 @@ DEEDS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "deed", "role"), DEEDS)
-def test_a_deed_is_for_its_role_only(
-    kind: str, deed: str, role: str | None, request: pytest.FixtureRequest, world: World, session: Sessions
-) -> None:
-    url = deed_url(getattr(world, kind), deed)
-    for name in ("operations", "support", "auditor", "newcomer"):
-        user = request.getfixturevalue(name)
-        may = role is not None and (name == "operations" or name == role)
-        assert session(user).get(url).status_code == (200 if may else 403), name
-    assert session(world.partner).get(url).status_code == 302
+def test_deeds_are_for_their_roles_only(request: pytest.FixtureRequest, world: World, session: Sessions) -> None:
+    clients = {
+        name: session(request.getfixturevalue(name)) for name in ("operations", "support", "auditor", "newcomer")
+    }
+    stranger = session(world.partner)
+    for kind, deed, role in DEEDS:
+        url = deed_url(getattr(world, kind), deed)
+        for name, client in clients.items():
+            may = role is not None and name in ("operations", role)
+            assert client.get(url).status_code == (200 if may else 403), (kind, deed, name)
+        assert stranger.get(url).status_code == 302
     assert not AuditEntry.objects.exclude(pk=world.entry.pk).exists()
 
 
