@@ -16,6 +16,7 @@ class Term(NamedTuple):
     lookup: str
 
 
+NAMED = 100  # rows of another table that a term may name
 USER_NAME = r"[\w.@+-]{1,150}"
 
 
@@ -26,5 +27,16 @@ def search(rows: models.QuerySet[Row], terms: Sequence[Term], text: str) -> mode
         return rows.none()
     condition = models.Q()
     for lookup in matching:
-        condition |= models.Q(**{lookup: text})
+        condition |= _condition(rows.model, lookup, text)
     return rows.filter(condition)
+
+
+def _condition(model: type[models.Model], lookup: str, text: str) -> models.Q:
+    """Of the model's own columns. Whom a related row names is looked up first: what is asked of two tables at once,
+    one or the other, no index answers."""
+    head, _, tail = lookup.partition("__")
+    related = model._meta.get_field(head).related_model if tail and head != "pk" else None
+    if not isinstance(related, type):
+        return models.Q(**{lookup: text})
+    keys = related._default_manager.filter(**{tail: text}).values_list("pk", flat=True)
+    return models.Q(**{f"{head}__in": list(keys[:NAMED])})
