@@ -26,6 +26,7 @@ from rest_framework.viewsets import ViewSetMixin
 from config.lib.announcements import listener, next_news
 from config.lib.farewell import goodbye
 from config.lib.handshakes import Application, Receive, Scope, Send, request_of
+from config.lib.metrics.values import Gauge
 from config.lib.requests import well_formed
 
 Handler: TypeAlias = Callable[[HttpRequest], Any]
@@ -47,6 +48,7 @@ GONE, FLOOD, TOO_BIG, DEFECT, TRY_LATER = 1006, 1008, 1009, 1011, 1013
 # As many as the process has connections to the database: see DATABASE_POOL_SIZE of `ws` in the Procfile.
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="sockets")
 _open: Counter[int] = Counter()
+SOCKETS = Gauge("gateway_sockets", "WebSockets that show something.", multiprocess_mode="livesum")
 
 
 class Reply(NamedTuple):
@@ -202,9 +204,11 @@ async def _hear(receive: Receive) -> int:
 def _place(user_id: int) -> Iterator[bool]:
     granted = _open[user_id] < PER_USER
     _open[user_id] += granted
+    SOCKETS.inc(granted)
     try:
         yield granted
     finally:
+        SOCKETS.dec(granted)
         _open[user_id] -= granted
         if not _open[user_id]:
             del _open[user_id]

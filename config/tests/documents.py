@@ -28,7 +28,8 @@ if [ -f .variables ]; then . ./.variables; fi
 set -e -o pipefail
 {block}
 set +e
-{{ declare -p | grep -E '^declare -[-ax]+ (BASE|KEY|SECRET|CSRF|AUTH|AS_PERSON)='; declare -f; }} > .variables
+kept='BASE|KEY|SECRET|CSRF|AUTH|AS_PERSON|BACKUP_[A-Z0-9_]+'
+{{ declare -p | grep -E "^declare -[-ax]+ ($kept)="; declare -f; }} > .variables
 """
 
 
@@ -70,10 +71,12 @@ def _but_figures(text: str) -> str:
 
 
 class Reader:
-    """Has a folder, a terminal, and other terminals for what runs on. `instead` are the addresses of this run."""
+    """Has a folder, a terminal with `variables`, and others for what runs on. `instead` are this run's addresses."""
 
-    def __init__(self, folder: Path, instead: dict[str, str], shown: str = "") -> None:
-        self.folder, self.instead = folder, instead
+    def __init__(
+        self, folder: Path, instead: dict[str, str], shown: str = "", variables: dict[str, str] | None = None
+    ) -> None:
+        self.folder, self.instead, self.variables = folder, instead, variables or {}
         self.last: dict[str, str] = {}
         self.stack = ExitStack()
         self._look(shown)
@@ -139,7 +142,7 @@ class Reader:
 
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-        return {"PATH": path, "HOME": str(self.folder), "NO_PROXY": "*", "TZ": "UTC"}
+        return {"PATH": path, "HOME": str(self.folder), "NO_PROXY": "*", "TZ": "UTC"} | self.variables
 
 
 def missing_tools(*names: str) -> list[str]:

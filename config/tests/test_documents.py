@@ -4,28 +4,28 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
-from django.conf import settings
 
 from config.demo.addresses import free_ports
 from config.lib.devservices.processes import until
 from config.lib.environment import CHECKOUT
+from config.lib.tests import store
+from config.tests.demo import Demo
 from config.tests.documents import Reader, blocks_of, missing_tools
 from webhooks.signing import generate_secret, signature_headers
 
-PAGES = sorted(str(page.relative_to(CHECKOUT)) for page in [CHECKOUT / "README.md", *CHECKOUT.glob("docs/*.md")])
-PLAYED = ("README.md", "docs/partner-guide.md", "docs/live-updates.md", "docs/configuration.md")
+FOUND = [*CHECKOUT.glob("docs/*.md"), *CHECKOUT.glob("docs/operations/*.md"), CHECKOUT / "README.md"]
+PAGES = sorted(str(page.relative_to(CHECKOUT)) for page in FOUND)
+OPERATIONS = [f"docs/operations/{name}.md" for name in ("README", "logging", "deploying", "backup")]
+PLAYED = ("README.md", "docs/partner-guide.md", "docs/live-updates.md", "docs/configuration.md", *OPERATIONS)
 # A block with one of these in it is not run, and why.
 LEFT_OUT = {
     "make run     #": "starts the whole system: this test does so itself, by the same command",
@@ -33,12 +33,15 @@ LEFT_OUT = {
     "MeInTwo": "lines for a maintainer to add; config/tests/urls_with_v2.py has them, and test_versions.py runs it",
     'namespace="v2"': "as above",
     "API_RETIREMENTS = {": "as above",
+    "sha256sum": "writes into the checkout; test_migrations.py reads what it writes",
+    "squawk-ignore": "a comment of a migration; test_migrations.py tells what it does",
+    "pg_basebackup": "on the database's own server, into its archive",
 }
 # These go on in another terminal; the word that they are ready with.
 RUNNING_ON = {"receiver.py": "listening", "receiver.mjs": "listening"}
 # Left out where there is no node; the test of the JavaScript alone is then skipped, and says so.
 JAVASCRIPT = {"node receiver.mjs": "needs node", "127.0.0.1:9001/hooks": "nobody listens there then"}
-DATA = {"json", "text", "http", "mermaid", "nginx", ""}
+DATA = {"json", "text", "http", "mermaid", "nginx", "yaml", ""}
 
 SECRET, BODY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"text": "\xc3\xbc"}'
 STANDARD = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -53,52 +56,10 @@ process.exit(0);
 """
 
 
-class Gateway:
-    """The demo, in a database of its own, and what it has said."""
-
-    def __init__(self, base_url: str, said: str) -> None:
-        self.base_url, self.said = base_url, said
-
-    @property
-    def addresses(self) -> dict[str, str]:
-        sockets = re.search(r"ws://[^/]+", self.said)
-        assert sockets
-        return {"http://127.0.0.1:8000": self.base_url, "wss://gateway.example": sockets[0]}
-
-
-@pytest.fixture(scope="module")
-def database_url() -> Iterator[str]:
-    """An empty database beside the tests' own: the processes of the demo see what is committed, and commit."""
-    name = f"documents_{os.getpid()}"
-    with psycopg.connect(settings.DATABASE_URL, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")
-        yield urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture(scope="module")
-def gateway(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    bare = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": database_url,
-        "REDIS_URL": urlunsplit(urlsplit(settings.REDIS_URL)._replace(path="/9")),
-        "DEVSERVICES_DIR": str(tmp_path_factory.mktemp("gateway")),
-        "PORT": str(free_ports(18_100, 3)[0]),
-    }
-    command = [sys.executable, str(CHECKOUT / "manage.py"), "demo", "--orders", "1"]
-    demo = subprocess.Popen(command, env=bare, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert demo.stdout is not None
-    said = ""
-    for line in demo.stdout:
-        said += line
-        if "Ctrl-C" in line:
-            break
-    try:
-        assert "Ctrl-C" in said, said
-        yield Gateway(f"http://127.0.0.1:{bare['PORT']}", said)
-    finally:
-        demo.send_signal(signal.SIGTERM)
-        demo.communicate()
+@pytest.fixture
+def addresses(demo: Demo) -> dict[str, str]:
+    """Of this run, for those that the documents name."""
+    return {"http://127.0.0.1:8000": demo.base_url, "wss://gateway.example": demo.sockets}
 
 
 def need(*names: str) -> None:
@@ -139,9 +100,9 @@ class Said:
         return [block.place for block, output in self.blocks if '"success":false,"message"' in output]
 
 
-def test_the_readme_can_be_followed(gateway: Gateway, tmp_path: Path) -> None:
+def test_the_readme_can_be_followed(demo: Demo, addresses: dict[str, str], tmp_path: Path) -> None:
     need("bash", "curl")
-    with Reader(tmp_path, gateway.addresses | receivers(), shown=gateway.said) as reader:
+    with Reader(tmp_path, addresses | receivers(), shown=demo.told) as reader:
         said = Said(reader, "README.md")
     assert said.refusals() == []
     assert said.replies("/integrations/me")[0]["name"] == "Demo order desk"
@@ -155,10 +116,10 @@ def test_the_readme_can_be_followed(gateway: Gateway, tmp_path: Path) -> None:
     assert {delivery["webhookId"] for delivery in deliveries} <= {webhook["id"]}
 
 
-def test_the_partner_guide_can_be_followed(gateway: Gateway, tmp_path: Path) -> None:
+def test_the_partner_guide_can_be_followed(demo: Demo, addresses: dict[str, str], tmp_path: Path) -> None:
     need("bash", "curl", "openssl", "awk", "od")
     shutil.copy(CHECKOUT / "webhooks/signing.py", tmp_path / "gateway_signing.py")
-    with Reader(tmp_path, gateway.addresses | receivers()) as reader:
+    with Reader(tmp_path, addresses | receivers()) as reader:
         said = Said(reader, "docs/partner-guide.md", {} if shutil.which("node") else JAVASCRIPT)
         heard = {program: Path(said.to(program)) for program in RUNNING_ON if program in str(said.blocks)}
         texts = heard.values()
@@ -215,11 +176,41 @@ def test_the_verifier_is_one_file_without_django(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("document", ["docs/live-updates.md", "docs/configuration.md"])
-def test_a_short_document_can_be_followed(gateway: Gateway, tmp_path: Path, document: str) -> None:
-    with Reader(tmp_path, gateway.addresses, shown=gateway.said) as reader:
+def test_a_short_document_can_be_followed(demo: Demo, addresses: dict[str, str], tmp_path: Path, document: str) -> None:
+    with Reader(tmp_path, addresses, shown=demo.told) as reader:
         said = Said(reader, document)
     assert said.blocks
     assert all(output.strip() and "Traceback" not in output for _, output in said.blocks)
+
+
+def test_the_pages_for_operators_can_be_followed(demo: Demo, addresses: dict[str, str], tmp_path: Path) -> None:
+    """A drill: a backup of the running system is copied to a bucket, brought back twice, and every row is counted."""
+    need("bash", "curl", "grep")
+    for name in ("manage.py", "docs"):
+        (tmp_path / name).symlink_to(CHECKOUT / name)
+    (tmp_path / "worker.log").touch()
+    (line,) = [block.text for block in blocks_of("docs/operations/logging.md") if block.language == "json"]
+    (tmp_path / "web.log").write_text(line)
+    postgres = demo.services.postgres
+    terminal = demo.services.env() | {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(postgres.bin), os.environ["PATH"]]),
+        "PGHOST": str(postgres.socket_folder),
+        "PGUSER": "postgres",
+    }
+    left_out = {} if shutil.which("promtool") else {"promtool": "is not here"}
+    with store.running() as (bucket, objects):
+        instead = addresses | {
+            "/var/backups/gateway": str(tmp_path / "backups"),
+            "https://KEY:SECRET@s3.example.com/bucket/gateway?region=eu-central-1": bucket,
+        }
+        with Reader(tmp_path, instead, variables=terminal) as reader:
+            metrics, log, deploying, backup = (Said(reader, page, left_out) for page in OPERATIONS)
+    assert "gateway_webhook_queue{" in metrics.to("/metrics")
+    assert "316da4c5268c497891490d5aadc201bf" in log.to("grep")
+    assert "(0 rows)" in deploying.to("indisvalid")
+    assert len(objects) == 2
+    assert "as its manifest says" in backup.to("createdb gateway_restored")
+    assert "as its manifest says" in backup.to("createdb drill")
 
 
 @pytest.mark.parametrize("document", PAGES)

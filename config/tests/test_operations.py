@@ -10,6 +10,7 @@ import prometheus_client
 import pytest
 from django.db import connection
 
+from config.lib import sockets
 from config.lib.environment import CHECKOUT
 from config.lib.metrics.scrape import exposition
 from config.lib.metrics.truths import DatabaseTruths, Pulses, Truth
@@ -55,10 +56,14 @@ def test_prometheus_takes_every_query_of_the_dashboard(tmp_path: Path) -> None:
 def test_every_figure_that_is_asked_for_exists() -> None:
     broken = Truth("broken", "Broken.", "nonsense")
     told = exposition((DatabaseTruths((*TRUTHS, broken)), Pulses())).decode()
+    assert sockets.SOCKETS, "declared where `ws` needs it"
     counted = {metric.name + "_total" * (metric.type == "counter") for metric in prometheus_client.REGISTRY.collect()}
-    known = counted | set(re.findall(r"# TYPE (gateway_\w+)", told))
+    known = {name for name in counted | set(re.findall(r"# TYPE (\w+)", told)) if name.startswith("gateway_")}
     asked = set(re.findall(r"gateway_\w+", ALERTS + "".join(expressions())))
     assert {re.sub(r"_(bucket|count|sum)$", "", name) for name in asked} <= known
+    explained = set(re.findall(r"gateway_\w+", (OPERATIONS / "README.md").read_text()))
+    assert {name for name in known - explained if not name.startswith("gateway_test_")} == set()
+    assert explained - known == set()
 
 
 def runbook() -> dict[str, str]:
