@@ -39,7 +39,7 @@ SELECT (SELECT count(*) FROM webhook_deliveries
 
 def analytics(webhook: Webhook, *, days: int, now: datetime | None = None) -> dict[str, Any]:
     """Figures of the last `days`, from the beginning of an hour; `successRate` is the share, 0 to 1, of the deliveries
-    that have ended. A delivery counts in the hour of its last attempt, an attempt in its own."""
+    that have ended. A delivery counts in the hour of the attempt that ended it, an attempt in its own."""
     since = start_of("hour", (now or datetime.now(UTC)) - timedelta(days=days))
     hours = _hours(webhook.pk, since)
     [(waiting,)] = execute(_WAITING, webhook_id=webhook.pk)

@@ -56,7 +56,7 @@ def _latency_by_hour(today: Today) -> Panel:
         charts.hours_of(today.start, today.now, address(ATTEMPTS)),
         _spans(today.figures["attempt_ms"], today.start),
         empty="No attempt has been made today.",
-        note="Today, UTC; half of the attempts are faster than p50, 95 % faster than p95",
+        note="Today, UTC; half are faster than p50, 95 % than p95",
     )
 
 

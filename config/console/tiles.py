@@ -49,7 +49,7 @@ def _order_tiles(today: Today) -> Iterator[Tile]:
     before = f"{yesterday:,} in all of yesterday"
     yield Tile(ORDERS, "Orders today", f"{submitted:,}", before, address(ORDERS, on=today.day))
     number, oldest = state.awaiting()
-    waited = f"the oldest was submitted {marks.relative(oldest, today.now)}" if oldest else "nothing to decide"
+    waited = f"the oldest came {marks.relative(oldest, today.now)}" if oldest else "nothing to decide"
     yield Tile(
         ORDERS,
         "Waiting for approval",
