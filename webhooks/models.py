@@ -248,7 +248,7 @@ class Attempt(models.Model):
         indexes: ClassVar = [
             LongNameIndex(fields=["delivery", "at"], name="idx_webhook_delivery_attempts_delivery"),  # attempt log
             # Figures of a recent span. BRIN: rows come in order of time, and every attempt would pay for a tree.
-            BrinIndex(fields=["at"], name="idx_webhook_attempts_at", pages_per_range=32),
+            BrinIndex(fields=["at"], name="idx_webhook_attempts_at", pages_per_range=32, autosummarize=True),
         ]
 
     def __str__(self) -> str:
