@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from bulk_orders.admin import BatchAdmin, OrderAdmin
 from bulk_orders.models import Batch, Order
-from config.lib.admin import AuditEntryAdmin
+from config.lib.admin import AuditEntryAdmin, may_be_key_of
 from config.lib.audit import AuditEntry
 from config.lib.console import marks
 from config.lib.console.model_admin import ConsoleAdmin
@@ -70,7 +70,11 @@ def webhook_owner(request: HttpRequest, webhook: Webhook) -> Panel | None:
 
 def audit_target(request: HttpRequest, entry: AuditEntry) -> Panel:
     model = TARGETS.get(entry.target_type)
-    there = model is not None and model._default_manager.filter(pk=entry.target_id).exists()
+    there = (
+        model is not None
+        and may_be_key_of(model, entry.target_id)
+        and model._default_manager.filter(pk=entry.target_id).exists()
+    )
     target = marks.record_link(model, entry.target_id) if model and there else f"{entry.target_type} {entry.target_id}"
     who = marks.record_link(User, entry.actor_id, entry.actor) if entry.actor_id else entry.actor
     return facts(

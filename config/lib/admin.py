@@ -48,7 +48,7 @@ class AuditEntryAdmin(ConsoleAdmin):
     @admin.display(description="To")
     def target(self, entry: AuditEntry) -> object:
         model = self._models.get(entry.target_type)
-        if model is None or entry.action.endswith(".deleted") or not _may_be_key_of(model, entry.target_id):
+        if model is None or entry.action.endswith(".deleted") or not may_be_key_of(model, entry.target_id):
             return f"{entry.target_type} {entry.target_id}"
         return marks.two(marks.record_link(model, entry.target_id, marks.code(entry.target_id)), entry.target_type)
 
@@ -66,6 +66,6 @@ class AuditEntryAdmin(ConsoleAdmin):
         return marks.clipped(entry.reason, 80)
 
 
-def _may_be_key_of(model: type[models.Model], text: str) -> bool:
+def may_be_key_of(model: type[models.Model], text: str) -> bool:
     """Of what has no record, such as a name that nobody has, entries keep the name."""
     return text.isdecimal() or not isinstance(model._meta.pk, models.AutoField)

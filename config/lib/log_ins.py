@@ -40,7 +40,7 @@ class AuditedHandler(AxesDatabaseHandler):  # type: ignore[misc]  # untyped
         if self.is_locked(request, credentials):
             action, reason = "user.locked_out", "Too many failed log-ins"
         # As it was typed, whether or not somebody has that name.
-        target = ("user", str(credentials.get("username", "")))
+        target = ("username", str(credentials.get("username", "")))
         audit.record_refusal(action, target=target, address=client_address(request), reason=reason)
 
 
@@ -72,7 +72,7 @@ def lift_lockout(*, username: str, address: str | None, actor: User, reason: str
     with transaction.atomic():
         AccessAttempt.objects.filter(username=username, ip_address=address).delete()
         before = {"lockedOutFrom": address}
-        target = ("user", username)
+        target = ("username", username)
         audit.record(
             "user.lockout_lifted", target=target, actor=actor, address=actor_address, before=before, reason=reason
         )

@@ -6,15 +6,25 @@ import time
 from typing import Any
 
 import pytest
+from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import User
+from django.core import mail
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
 from config.lib.audit import AuditEntry
 from config.lib.valkey import client as valkey
 from integrations.credentials import request_signature
 from integrations.models import Integration, UsageLog
+from webhooks import outbox, tasks
+from webhooks.delivery import new_transport
+from webhooks.disabling import disable
+from webhooks.engine import Engine
+from webhooks.events import EventName
 from webhooks.models import Attempt, Event
 from webhooks.tests.receiver import Receiver, Status
 
@@ -26,7 +36,7 @@ JSON = "application/json"
 
 @pytest.fixture
 def owner(db: None) -> User:
-    return User.objects.create_user("asha", password=PASSWORD)
+    return User.objects.create_user("asha", "asha@partner.example", PASSWORD)
 
 
 @pytest.fixture
@@ -73,6 +83,34 @@ def use_keys(made: dict[str, str]) -> list[Any]:
     return replies
 
 
+def deliver_an_event(owner: User, webhook: str) -> str:
+    """An event that a worker tries to deliver, the end of the endpoint, and the mail that tells of it."""
+    with transaction.atomic():
+        outbox.publish(user_id=owner.pk, name=EventName.ORDER_CREATED, data={"orderId": 1})
+    transport = new_transport()
+    Engine(transport).deliver_due()
+    transport.close()
+    with transaction.atomic():
+        disable(webhook_id=webhook, reason="Every attempt has failed", now=timezone.now())
+    tasks.tell_owner(webhook)
+    (sent,) = mail.outbox
+    return f"{sent.subject}\n{sent.body}"
+
+
+def every_page_of_the_console() -> str:
+    """The lists, and the newest records, of whatever the console has, as those see them who may see all."""
+    staff = Client()
+    staff.force_login(User.objects.create_superuser("root"), backend="django.contrib.auth.backends.ModelBackend")
+    pages = ["/admin/"]
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        newest = model._default_manager.order_by("-pk").values_list("pk", flat=True)[:20]
+        pages += [reverse(f"{name}_changelist"), *(reverse(f"{name}_change", args=[quote(pk)]) for pk in newest)]
+    replies = [staff.get(page) for page in pages]
+    assert {reply.status_code for reply in replies} == {200}
+    return "\n".join(reply.text for reply in replies)
+
+
 def test_no_secret_is_found_where_it_does_not_belong(
     owner: User, receiver: Receiver, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +136,7 @@ def test_no_secret_is_found_where_it_does_not_belong(
     replies += [person.post(f"/api/webhooks/{webhook}/test"), person.get(f"/api/webhooks/{webhook}")]
     replies += [person.get(f"/api/webhooks/{webhook}/deliveries"), person.get("/api/webhooks/none")]
     call_command("rotate_encryption_key")
+    mailed, console = deliver_an_event(owner, webhook), every_page_of_the_console()
     # It was all there to be written down.
     for model in (Attempt, AuditEntry, Event, Integration, UsageLog):
         assert model._default_manager.exists(), model
@@ -106,10 +145,16 @@ def test_no_secret_is_found_where_it_does_not_belong(
         "log": caplog.text + str([vars(record) for record in caplog.records]) + said.out + said.err,
         "store": everything_stored(),
         "replies": "\n".join(reply.text for reply in replies),
+        "mail": mailed,
+        "console": console,
+        "metrics": Client().get("/metrics").text,
         "requests to the endpoint": str([(each.headers, each.body) for each in receiver.received]),
     }
     for secret in [PASSWORD, OTHERS, CUSTOM, *shown]:
         for place, text in places.items():
             assert secret.removeprefix("whsec_") not in text, f"{secret} in the {place}"
     assert made["id"] in places["store"]
+    assert made["id"] in places["console"]
+    assert receiver.url in places["mail"]
+    assert "gateway_http_requests_total" in places["metrics"]
     assert "/api/integrations/me" in places["log"]

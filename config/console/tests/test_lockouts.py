@@ -118,3 +118,10 @@ def test_nobody_else_lifts_a_lockout(
             assert session(staff).post(url, REASON).status_code == 403
     assert [log_in(PASSWORD), call(locked_out_key)] == [429, 429]
     assert not AuditEntry.objects.filter(action__contains="lifted").exists()
+
+
+def test_the_page_of_an_entry_about_a_name_that_nobody_has_opens(admin: User, session: Sessions) -> None:
+    for kind in ("username", "user"):  # as it was written once
+        entry = AuditEntry.objects.create(actor="system", action="user.login_refused", target_type=kind, target_id="no")
+        url = reverse("admin:kernel_auditentry_change", args=[entry.pk])
+        assert session(admin).get(url).status_code == 200
