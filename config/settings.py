@@ -108,6 +108,7 @@ if DATABASE_URL:
         DATABASE_URL,
         pool_size=env.int("DATABASE_POOL_SIZE", default=0),
         lock_timeout=env.str("DATABASE_LOCK_TIMEOUT", default="0"),
+        shared=env.bool("DATABASE_TRANSACTION_POOLING", default=False),
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -10,9 +10,13 @@ from environ import Env
 WAITING = 48
 
 
-def connection_to(url: str, *, pool_size: int, lock_timeout: str) -> dict[str, Any]:
+def connection_to(url: str, *, pool_size: int, lock_timeout: str, shared: bool) -> dict[str, Any]:
     """Django's form of a PostgreSQL URL. ``?host=/folder`` names a socket; a pool is wanted by web processes only:
-    Celery closes one at every task's end (celery#10554), so its workers keep single connections."""
+    Celery closes one at every task's end (celery#10554), so its workers keep single connections.
+
+    `shared`: behind PgBouncer in transaction mode no two transactions need have the same session. So cursors that
+    outlive one are off, and limits are the role's.
+    """
     # `host` in the query is libpq's own spelling, which the parser would pass on as an option.
     folder = parse_qs(urlsplit(url).query).get("host", [""])[0]
     parsed: dict[str, Any] = Env.db_url_config(url.split("?", maxsplit=1)[0] if folder else url)
@@ -20,12 +24,14 @@ def connection_to(url: str, *, pool_size: int, lock_timeout: str) -> dict[str, A
     parsed["ENGINE"] = "config.lib.postgresql"
     parsed["CONN_MAX_AGE"] = 0 if pool_size else 60
     parsed["CONN_HEALTH_CHECKS"] = not pool_size  # our engine looks at what it takes out of a pool
-    # Whoever is frozen, or vanishes with its machine, inside a transaction holds its locks no longer than a lease.
-    limits = f"-c idle_in_transaction_session_timeout=20s -c lock_timeout={lock_timeout}"
-    parsed.setdefault("OPTIONS", {})["options"] = limits
-    parsed["OPTIONS"]["application_name"] = "gateway"
+    parsed["DISABLE_SERVER_SIDE_CURSORS"] = shared
+    options = parsed.setdefault("OPTIONS", {})
+    options["application_name"] = "gateway"
+    if not shared:
+        # Whoever is frozen, or vanishes with its machine, in a transaction holds its locks no longer than a lease.
+        options["options"] = f"-c idle_in_transaction_session_timeout=20s -c lock_timeout={lock_timeout}"
     if pool_size:
-        parsed["OPTIONS"]["pool"] = _pool(pool_size)
+        options["pool"] = _pool(pool_size)
     return parsed
 
 

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 
 from config.lib.postgresql.base import DatabaseWrapper, is_open
+from config.lib.postgresql.connections import connection_to
 
 
 @pytest.fixture
@@ -62,3 +63,18 @@ def test_a_notice_is_no_farewell(pooled: DatabaseWrapper) -> None:
         cursor.execute("NOTIFY anything")
     assert is_open(raw)
     raw.close()
+
+
+def test_a_session_that_is_shared_keeps_nothing_beyond_a_transaction() -> None:
+    alone = connection_to("postgres://me:pw@host/db", pool_size=0, lock_timeout="5s", shared=False)
+    shared = connection_to("postgres://me:pw@host/db", pool_size=4, lock_timeout="5s", shared=True)
+    assert "lock_timeout=5s" in alone["OPTIONS"]["options"]
+    assert "options" not in shared["OPTIONS"]
+    assert (alone["DISABLE_SERVER_SIDE_CURSORS"], shared["DISABLE_SERVER_SIDE_CURSORS"]) == (False, True)
+    assert (alone["CONN_MAX_AGE"], shared["CONN_MAX_AGE"]) == (60, 0)
+    assert ("pool" in alone["OPTIONS"], shared["OPTIONS"]["pool"]["max_size"]) == (False, 4)
+
+
+def test_a_socket_folder_may_be_named_as_libpq_does() -> None:
+    folder = connection_to("postgres://me@/db?host=/var/run/postgresql", pool_size=0, lock_timeout="0", shared=False)
+    assert (folder["HOST"], folder["NAME"], folder["USER"]) == ("/var/run/postgresql", "db", "me")
