@@ -1,4 +1,5 @@
-"""manage.py load (`make load`): partners submit, poll and list while deliveries run; latencies by endpoint, no errors.
+"""manage.py load (`make load`): partners submit, upload, poll, watch and list while deliveries run; latencies by
+endpoint, no errors.
 
 Everything is on this machine, on a pair of servers of its own; nothing but the loopback is spoken to.
 """
@@ -45,7 +46,7 @@ class Command(BaseCommand):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-load-")))
             partner, processes = self._begin(stack, folder)
             self._say(f"{partners} programs for {minutes:g} minutes ...")
-            figures = locust(partner, minutes, partners)
+            figures = locust(partner, f"ws://127.0.0.1:{self.ws_port}", minutes, partners)
             processes.check()
             caught_up = until(lambda: not unfinished(), seconds=CATCH_UP_SECONDS)
             received = sum(len(endpoint.look()) for endpoint in self.endpoints)
@@ -62,9 +63,9 @@ class Command(BaseCommand):
         Integration.objects.filter(name=INTEGRATION).update(rate_per_minute=UNLIMITED, rate_per_hour=UNLIMITED)
         connections.close_all()
         self.endpoints = [stack.enter_context(Endpoint(delay)) for delay in (0.0, 0.02)]
-        (port,) = free_ports(8850, 1)
+        port, self.ws_port = free_ports(8850, 2)
         partner = Partner(f"http://127.0.0.1:{port}", integration.api_key, integration.api_secret)
-        processes = stack.enter_context(Processes(["web", "worker", "beat"], environment(port), folder))
+        processes = stack.enter_context(Processes(["web", "ws", "worker", "beat"], environment(port), folder))
         if not wait_for_workers(1) or not until(lambda: _answers(partner), seconds=60):
             raise CommandError(f"The system does not start, see {folder}")
         for endpoint in self.endpoints:
@@ -81,6 +82,7 @@ def environment(port: int) -> dict[str, str]:
         "DEBUG": "1",
         "GRANIAN_HOST": "127.0.0.1",
         "PORT": str(port),
+        "WS_PORT": str(port + 1),
         "WEBHOOKS_ALLOWED_NETWORKS": "127.0.0.0/8",
         "LOG_LEVEL": "WARNING",
     }
@@ -93,10 +95,11 @@ def _answers(partner: Partner) -> bool:
         return False
 
 
-def locust(partner: Partner, minutes: float, partners: int) -> list[dict[str, Any]]:
+def locust(partner: Partner, sockets: str, minutes: float, partners: int) -> list[dict[str, Any]]:
     """Locust's own figures, one dictionary an endpoint."""
     headers = partner.session.headers
     keys = {"LOAD_KEY": str(headers["X-API-Key"]), "LOAD_SECRET": str(headers["X-API-Secret"])}
+    keys |= {"LOAD_SOCKETS": sockets}
     command = [sys.executable, "-m", "locust", "--locustfile", "config/load/partners.py", "--headless", "--json"]
     command += ["--host", partner.base_url, "--users", str(partners), "--spawn-rate", "5"]
     command += ["--run-time", f"{int(minutes * 60)}s", "--stop-timeout", "10", "--exit-code-on-error", "0"]
