@@ -11,6 +11,7 @@ from django.db import transaction
 from config.lib.announcements import announce
 from config.lib.encryption import decrypt
 from config.lib.exact_json import dumps, storable_text
+from config.lib.logs import HIDDEN
 from webhooks import metrics, queue
 from webhooks.addresses import parse_networks
 from webhooks.disabling import disable
@@ -63,7 +64,7 @@ def request_of(claimed: Claimed, now: datetime) -> Request:
 def outcome_of(claimed: Claimed, reply: Reply, now: datetime) -> Outcome:
     """What one attempt means for its delivery."""
     status, next_retry_at = _verdict(claimed, reply, now)
-    body = storable_text(reply.body.decode(errors="replace"))
+    body = storable_text(reply.body.decode(errors="replace")) if reply.code else None
     return Outcome(
         id=claimed.id,
         lease=claimed.lease,
@@ -78,7 +79,7 @@ def outcome_of(claimed: Claimed, reply: Reply, now: datetime) -> Outcome:
         error=_error(reply, body),
         duration_ms=reply.duration_ms,
         truncated=reply.truncated,
-        headers=storable_text(dumps(reply.headers).decode()),
+        headers=storable_text(dumps(_shown(reply.headers)).decode()),
         timings=dumps(reply.timings).decode(),
         remote_ip=reply.remote_ip,
     )
@@ -129,10 +130,15 @@ def _delay(schedule: str, attempts: int, reply: Reply, now: datetime) -> float:
     )
 
 
-def _error(reply: Reply, body: str) -> str | None:
+def _shown(headers: dict[str, str]) -> dict[str, str]:
+    """A cookie that an endpoint sets is a way into it: nobody who reads the log needs that."""
+    return headers | {"set-cookie": HIDDEN} if "set-cookie" in headers else headers
+
+
+def _error(reply: Reply, body: str | None) -> str | None:
     if reply.ok:
         return None
     if reply.failure:
         return storable_text(reply.failure.sentence)
-    start = body[:ERROR_BODY_CHARACTERS].strip()
+    start = (body or "")[:ERROR_BODY_CHARACTERS].strip()
     return f"HTTP {reply.code}: {start}" if start else f"HTTP {reply.code}"

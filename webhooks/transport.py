@@ -21,6 +21,7 @@ from webhooks.addresses import Network, is_refused, wire_url
 
 BODY_MAX = 16 * 1024
 HEADERS_MAX = 32 * 1024
+TOO_LARGE = 100  # CURLE_TOO_LARGE, which pycurl does not name: a line of headers beyond libcurl's own limit
 CONNECTIONS_KEPT = 512
 NAMES_KEPT_SECONDS = 10
 CONNECTION_LIFE_SECONDS = 300  # a moved name is followed at the latest then
@@ -245,7 +246,7 @@ class _Exchange:
             return Failure(f"The address {self._refused} is private or reserved and may not be called", permanent=True)
         if number == 0 or (number == pycurl.E_WRITE_ERROR and self._body_room < 0):
             return None
-        if self._header_room < 0:
+        if self._header_room < 0 or number == TOO_LARGE:
             return Failure(f"The headers of the reply exceed {HEADERS_MAX // 1024} KiB")
         if number == pycurl.E_OPERATION_TIMEDOUT:
             return Failure(f"No complete reply within {self._settings.timeout:g} s: {self._hung_at(timings)}")

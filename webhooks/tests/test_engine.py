@@ -208,8 +208,16 @@ def test_broken_replies_are_retried(
     receiver.answers(answer)
     deliver()
     delivery.refresh_from_db()
-    assert (delivery.status, delivery.response_code) == ("retrying", None)
+    assert (delivery.status, delivery.response_code, delivery.response_body) == ("retrying", None, None)
     assert delivery.error
+
+
+def test_cookies_that_an_endpoint_sets_are_not_kept(owner: User, receiver: Receiver, deliver: Deliver) -> None:
+    make_delivery(make_webhook(owner, receiver.url))
+    receiver.answers(Status(headers=(("Set-Cookie", "session=of-our-partner"), ("X-Trace", "7"))))
+    deliver()
+    headers = Attempt.objects.get().response_headers
+    assert (headers["set-cookie"], headers["x-trace"]) == ("[redacted]", "7")
 
 
 def test_replies_that_no_column_can_hold_are_mended(owner: User, receiver: Receiver, deliver: Deliver) -> None:

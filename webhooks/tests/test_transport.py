@@ -188,6 +188,11 @@ def test_endless_headers_are_cut_off(transport: Transport, receiver: Receiver) -
     assert failure(only(transport, receiver.url)) == "The headers of the reply exceed 32 KiB"
 
 
+def test_a_header_that_does_not_end_is_cut_off(transport: Transport, receiver: Receiver) -> None:
+    receiver.answers(Endless(b"HTTP/1.1 200 OK\r\nX-More: ", b"x" * 4096))
+    assert failure(only(transport, receiver.url)) == "The headers of the reply exceed 32 KiB"
+
+
 def test_endless_interim_replies_are_cut_off(transport: Transport, receiver: Receiver) -> None:
     receiver.answers(Endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"))
     assert failure(only(transport, receiver.url)) == "The headers of the reply exceed 32 KiB"
