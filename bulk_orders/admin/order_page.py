@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from bulk_orders.admin.tones import ORDER_TONES, PAYMENT_TONES, order_badge
-from bulk_orders.models import Batch, Order, PaymentStatus, Result
+from bulk_orders.models import Batch, Order, Payment, PaymentStatus, Result
 from bulk_orders.states import Status
 from config.lib.console import marks
 from config.lib.console.records import Fact, Moment, Panel, Record, facts, source, table, timeline, user_names
@@ -93,7 +93,7 @@ def standing(request: HttpRequest, order: Order) -> Panel:
 def payments(request: HttpRequest, order: Order) -> Panel:
     rows = [
         (
-            marks.code(payment.reference),
+            marks.record_link(Payment, payment.pk, marks.code(payment.reference)),
             marks.badge(payment.status, PAYMENT_TONES[PaymentStatus(payment.status)]),
             marks.number(payment.amount),
             marks.when(payment.updated_at),

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from config.console.schedules import every
 from config.lib.audit import AuditEntry
 from integrations.models import Template
 
@@ -23,6 +24,14 @@ def schedule(db: None) -> PeriodicTask:
 @pytest.fixture
 def template(db: None) -> Template:
     return Template.objects.create(id="nse", type="custom", name="NSE", config_schema={"type": "object"})
+
+
+@pytest.mark.parametrize(
+    ("number", "period", "words"),
+    [(86_400, "seconds", "every day"), (90, "minutes", "every 90 minutes"), (5, "seconds", "every 5 seconds")],
+)
+def test_an_interval_is_told_in_the_largest_unit_that_fits(number: int, period: str, words: str) -> None:
+    assert every(IntervalSchedule(every=number, period=period)) == words
 
 
 def test_forms_open(admin: User, schedule: PeriodicTask, template: Template, session: Sessions) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from bulk_orders import orders
+from bulk_orders.models import Batch, Order
 from bulk_orders.tests.forms import cart_item, order_form
 from config.console.tests.world import World
 from config.lib.console.marks import record_url
@@ -52,13 +53,21 @@ def test_records_are_not_changed_or_deleted_by_forms(admin: User, world: World, 
         assert type(record)._default_manager.filter(pk=record.pk).exists()
 
 
+def order_of(batch: Batch) -> Order:
+    order = batch.results.exclude(order=None).get().order
+    assert order is not None
+    return order
+
+
 def test_records_link_to_each_other_in_both_directions(admin: User, world: World, session: Sessions) -> None:
     client = session(admin)
     links = (
         (world.order, world.event), (world.event, world.order), (world.event, world.delivery),
         (world.delivery, world.event), (world.delivery, world.webhook), (world.delivery, world.attempt),
         (world.attempt, world.delivery), (world.webhook, world.delivery), (world.batch, world.result),
-        (world.result, world.batch), (world.payment, world.order), (world.call, world.integration),
+        (world.result, world.batch), (world.payment, world.order), (world.order, world.payment),
+        (world.integration, world.call), (order_of(world.batch), world.result), (world.delivery, world.order),
+        (world.call, world.integration),
         (world.entry, world.webhook),
     )  # fmt: skip
     for start, end in links:

@@ -10,7 +10,7 @@ from config.lib.console.charts import Series
 from config.lib.console.exports import neutral
 from config.lib.console.marks import Tone
 from config.lib.console.periods import Period, recent
-from config.lib.console.records import pretty
+from config.lib.console.records import arranged, facts, pretty
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
@@ -127,6 +127,21 @@ def test_ranges_float_from_the_median_to_the_95th_percentile() -> None:
     panel = charts.ranges("Latency", charts.days_until(NOW, 2, ""), [None, (40.0, 90.0)], empty="")
     column = panel.context["columns"][1]
     assert (panel.context["top"], column.floor, column.parts[0].percent) == ("100 ms", "40.00", "50.00")
+
+
+def test_heights_are_told_as_durations() -> None:
+    panel = charts.heights("Times", charts.days_until(NOW, 3, ""), "p95", [None, 40, 1500], empty="None.")
+    assert panel.context["top"] == "2.0 s"
+    assert [[part.text for part in column.parts] for column in panel.context["columns"]] == [[], ["40 ms"], ["1.5 s"]]
+    assert charts.heights("Times", charts.days_until(NOW, 1, ""), "p95", [None], empty="None.").context["columns"] == []
+
+
+@pytest.mark.parametrize(
+    ("widths", "placed"), [("nn", "nn"), ("nnn", "nnw"), ("wnw", "www"), ("nnwn", "nnww"), ("", "")]
+)
+def test_panels_leave_no_holes(widths: str, placed: str) -> None:
+    panels = arranged(facts("Panel", wide=width == "w") for width in widths)
+    assert "".join("w" if panel.wide else "n" for panel in panels) == placed
 
 
 def test_json_is_shown_indented_with_its_exact_figures() -> None:
