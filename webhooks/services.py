@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -25,6 +25,7 @@ from webhooks.events import EventName
 from webhooks.models import Delivery, DeliveryStatus, Webhook
 from webhooks.sender import sender
 from webhooks.signing import InvalidSecret, generate_secret, signing_key
+from webhooks.transport import Reply, Request
 
 MAX_PER_USER: Final = 100
 DEFAULT_GRACE_HOURS: Final = 24
@@ -197,10 +198,17 @@ def _attempt(delivery_id: str) -> Delivery:
     claimed = queue.claim_one(delivery_id, now=now, lease_seconds=lease_seconds())
     if claimed is None:
         raise InFlight
-    reply = sender().send(request_of(claimed, now))
+    reply = _sent(request_of(claimed, now))
     ended = timezone.now()
     conclude([outcome_of(claimed, reply, ended)], ended)
     return Delivery.objects.get(pk=delivery_id)
+
+
+def _sent(request: Request) -> Reply:
+    """Sent with no connection in hand: a process has as many as places, and an endpoint may take its time."""
+    if not connection.in_atomic_block:
+        connection.close()
+    return sender().send(request)
 
 
 def retry_failed(*, webhook: Webhook, max_retries: int | None = None) -> backlog.Requeued:

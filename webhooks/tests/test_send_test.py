@@ -1,15 +1,18 @@
 import json
+import socket
 import threading
+import time
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection as postgresql
 from django.test import Client
 
-from webhooks import sender, signing
+from webhooks import sender, services, signing
 from webhooks.models import Delivery, Event
 from webhooks.tests.calls import call
 from webhooks.tests.factories import SECRET, make_webhook
-from webhooks.tests.receiver import Receiver, Status
+from webhooks.tests.receiver import Received, Receiver, Status
 from webhooks.transport import Request, Transport
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +83,39 @@ def test_too_many_at_once_are_turned_away(
     assert receiver.received == []
     assert not Event.objects.exists()
     assert call(as_owner, "POST", f"/{webhook.id}/test").status == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_connection_to_postgresql_is_held_while_an_endpoint_takes_its_time(owner: User, receiver: Receiver) -> None:
+    webhook, before, after = make_webhook(owner, receiver.url), _backend(), []
+
+    def answer(connection: socket.socket, received: Received) -> bool:
+        after.append(_ends(before))
+        return Status()(connection, received)
+
+    receiver.answers(answer)
+    assert services.send_test(webhook=webhook).status == "delivered"
+    assert after == [True]
+
+
+def _backend() -> int:
+    with postgresql.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def _ends(backend: int) -> bool:
+    """Whether a server process ends; it is given a moment."""
+    try:
+        with postgresql.cursor() as cursor:
+            for _ in range(200):
+                cursor.execute("SELECT FROM pg_stat_activity WHERE pid = %s", [backend])
+                if not cursor.fetchall():
+                    return True
+                time.sleep(0.01)
+        return False
+    finally:
+        postgresql.close()
 
 
 def test_a_slow_send_does_not_hold_up_another(transport: Transport, receiver: Receiver) -> None:
