@@ -1,5 +1,6 @@
 """The one door to Valkey (any server that speaks Redis will do). What it holds may vanish at any moment."""
 
+import os
 from functools import cache
 
 import redis
@@ -22,6 +23,19 @@ def client() -> redis.Redis:
         health_check_interval=30,
         retry=Retry(NoBackoff(), 1),
     )
+
+
+def _part_from_parent() -> None:
+    """A lock that another thread holds while the process forks stays locked in the child, which has no such thread.
+
+    So the child takes a client of its own. The parent's is kept: to be deleted, it would ask for that very lock.
+    """
+    _of_parents.append(client())
+    client.cache_clear()
+
+
+_of_parents: list[redis.Redis] = []
+os.register_at_fork(after_in_child=_part_from_parent)
 
 
 def answers() -> bool:
