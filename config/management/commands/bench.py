@@ -98,10 +98,32 @@ class Command(BaseCommand):
         growth = ("1000", "10000", "100000") if self.full else ("1000",)
         text = self.told("bench_bulk", "--orders", self.sized(20_000), "--growth", *growth)
         least = figure(rf"ceiling, .*: +{NUMBER} orders/s", text)
-        yield rate("bulk orders", least, figure(rf"pipeline, .*: +{NUMBER} orders/s =", text), 0.5)
+        ours = figure(rf"pipeline, .*: +{NUMBER} orders/s =", text)
+        yield rate("bulk orders", least, ours, 0.5)
+        for peer, goal in (("nested DRF serializers + bulk_create", 2.5), ("a serializer and a create per order", 15)):
+            yield times(
+                f"bulk orders, {peer}", figure(rf"peer, {re.escape(peer)}: +{NUMBER} orders/s", text), ours, goal
+            )
         rates = re.findall(rf"growth: +{NUMBER} orders in +[\d.]+ s, +{NUMBER}/s", text)
         for count, each in rates[1:]:
             yield rate(f"growth: {count} orders", number(rates[0][1]), number(each), 0.8)
+        if self.full:
+            yield from self._uploads()
+
+    def _uploads(self) -> Iterator[Row]:
+        """Memory of the web process after a thousand orders, and after a file of a hundred thousand."""
+        text = self.told("bench_bulk", "--orders", "0", "--uploads", self.sized(100_000))
+        found = rf"upload of .* orders, (\w+) .* in +{NUMBER} s, peak memory web {NUMBER} .*: {NUMBER} and"
+        for kind, seconds, peak, before in re.findall(found, text):
+            ratio = number(peak) / number(before)
+            yield Row(
+                f"upload, {kind}, {number(seconds):.0f} s: memory",
+                f"{before} MB",
+                f"{peak} MB",
+                f"{ratio:.1f} x",
+                "≤ 2 x",
+                ratio <= 2,
+            )
 
     def api(self) -> Iterator[Row]:
         self.stdout.write("\nCalls over granian, one client ...")
@@ -155,6 +177,11 @@ def figure(pattern: str, text: str) -> float:
 def rate(what: str, ceiling: float, ours: float, goal: float) -> Row:
     ratio = ours / ceiling
     return Row(what, f"{ceiling:,.0f}/s", f"{ours:,.0f}/s", f"{ratio:.0%}", f"≥ {goal:.0%}", ratio >= goal)
+
+
+def times(what: str, peer: float, ours: float, goal: float) -> Row:
+    ratio = ours / peer
+    return Row(what, f"{peer:,.0f}/s", f"{ours:,.0f}/s", f"{ratio:.1f} x", f"≥ {goal:g} x", ratio >= goal)
 
 
 def latency(what: str, ours: float, most: float, floor: float | None = None) -> Row:
