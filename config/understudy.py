@@ -4,13 +4,14 @@ Without it no message can start a task, and a worker of Celery waits. The rows a
 PostgreSQL: a process beside the worker looks for them itself until Valkey answers again.
 """
 
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_shutting_down
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 import bulk_orders.tasks
@@ -24,10 +25,11 @@ STAND_IN = (sys.executable, str(CHECKOUT / "manage.py"), "stand_in")
 
 @worker_init.connect
 def have_an_understudy(**_: object) -> None:
-    watch()
+    over = watch((*STAND_IN, str(os.getpid())))
+    worker_shutting_down.connect(lambda **_: over.set(), weak=False)
 
 
-def watch(command: Sequence[str] = STAND_IN) -> threading.Event:
+def watch(command: Sequence[str]) -> threading.Event:
     """Start a stand-in whenever Valkey has gone, from a thread of the worker's main process, until the event is set."""
     over = threading.Event()
     threading.Thread(target=_watch, args=(command, over), name="understudy", daemon=True).start()
@@ -45,11 +47,11 @@ def _watch(command: Sequence[str], over: threading.Event) -> None:
 
 
 def carry_on(wanted: Callable[[], bool]) -> None:
-    """Do what is to be done, again and again, while `wanted`."""
+    """Do what is to be done, again and again, while `wanted`; then finish what is in hand."""
     while wanted():
         try:
             bulk_orders.tasks.carry_on()
-            webhooks.tasks.carry_on()
+            webhooks.tasks.carry_on(wanted)
         except (OperationalError, InterfaceError):
             close_old_connections()  # PostgreSQL is away as well: look again
         time.sleep(LOOK_SECONDS)

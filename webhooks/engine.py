@@ -51,13 +51,20 @@ class Engine:
     def idle(self) -> bool:
         return not self._transport.in_flight and not self._claimed and not self._results
 
-    def deliver_due(self) -> None:
-        """Send all that is due, and what falls due by that; return when there is nothing left to do at once."""
-        self._look_at = 0.0
+    def deliver_due(self, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Send all that is due, and what falls due by that; return when there is nothing left to do at once, or when
+        it is no longer `wanted` and what is in hand has been finished.
+        """
+        self._look_at, ask_at = 0.0, time.monotonic() + ASK_EVERY_SECONDS
         self._claim()
         while not self.idle:
             self._proceed(ASK_EVERY_SECONDS)
+            if time.monotonic() >= ask_at:
+                if not wanted():
+                    break
+                ask_at = time.monotonic() + ASK_EVERY_SECONDS
             self._claim()
+        self._finish()
 
     def run_shift(self, bell: Doorbell, *, leave: Callable[[bool], bool]) -> None:
         """Deliver, woken by `bell`, until `leave(idle)` says yes; it is asked a few times a second.

@@ -65,14 +65,15 @@ def message_taken() -> None:
 
 
 def may_leave(idle: bool, until: float) -> bool:
-    """Whether an engine may end its shift: its time is up, or it is idle while others have use for the process.
+    """Whether an engine may end its shift: its time is up, or others have use for the process, or it is one too many.
 
-    With Valkey down it stays: no message could start another.
+    Where there is much to do, one engine goes on all the same. With Valkey down all stay, for no message could
+    start another.
     """
     try:
         if time.monotonic() >= until:
             return bool(client().ping())
-        return idle and (_others_wait() or not _lingers())
+        return (_others_wait() or not _lingers()) if idle else (_others_wait() and not _lingers())
     except (redis.ConnectionError, redis.TimeoutError):
         return False
 

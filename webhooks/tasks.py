@@ -2,6 +2,7 @@
 
 import mmap
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 
@@ -42,6 +43,7 @@ def engine() -> Engine:
 def deliver_due() -> None:
     """One shift of this process's engine. Whoever needs the next one rings again."""
     nudge.message_taken()
+    _call_for_help()
     until = time.monotonic() + SHIFT_SECONDS
     with nudge.Doorbell() as bell:
         engine().run_shift(bell, leave=lambda idle: bool(_stopping[0]) or nudge.may_leave(idle, until))
@@ -50,21 +52,22 @@ def deliver_due() -> None:
         nudge.ring()
 
 
-def carry_on() -> None:
-    """Whatever is due, here and now: for when no message can be sent."""
-    engine().deliver_due()
+def carry_on(wanted: Callable[[], bool]) -> None:
+    """Whatever is due, here and now, while `wanted`: for when no message can be sent."""
+    engine().deliver_due(wanted)
 
 
 @shared_task
 def sweep() -> None:
-    """Find what no nudge told of: expired leases, and whatever was committed while Valkey was away.
-
-    A deep backlog calls one process more; each leaves as soon as it finds nothing to do.
-    """
-    due = queue.count_due(timezone.now(), most=DEEP_BACKLOG)
-    if due:
+    """Find what no nudge told of: expired leases, and whatever was committed while Valkey was away."""
+    if queue.count_due(timezone.now(), most=1):
         nudge.ring()
-    if due == DEEP_BACKLOG:
+    _call_for_help()
+
+
+def _call_for_help() -> None:
+    """A deep backlog calls one process more, which calls the next; each leaves as soon as it finds nothing to do."""
+    if queue.count_due(timezone.now(), most=DEEP_BACKLOG) == DEEP_BACKLOG:
         nudge.start_engine()
 
 

@@ -1,12 +1,17 @@
 """With Valkey away, the rows are still the work: somebody beside the worker does it."""
 
+import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
 
 from bulk_orders.models import Batch, Order
 from bulk_orders.tests.calls import api_of, submit
@@ -53,3 +58,33 @@ def test_a_stand_in_starts_when_valkey_has_gone_and_not_before(settings: Any, tm
         server.start()
         over.set()
     assert mark.read_text() == "."
+
+
+@pytest.fixture
+def valkey_is_gone(settings: Any) -> Iterator[None]:
+    with own_valkey(settings) as server:
+        server.stop()
+        yield
+
+
+@pytest.fixture
+def sigterm_is_ours() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("valkey_is_gone", "sigterm_is_ours")
+def test_a_stand_in_whose_worker_ended_before_it_was_ready_ends_at_once() -> None:
+    call_command("stand_in", str(os.getpid()))  # which is not its parent's
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("valkey_is_gone", "sigterm_is_ours")
+def test_told_to_end_a_stand_in_ends_though_postgresql_is_gone_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(understudy, "LOOK_SECONDS", 0.05)
+    with monkeypatch.context() as nowhere:
+        connection.close()
+        nowhere.setitem(connection.settings_dict, "HOST", "/nowhere")
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        call_command("stand_in", str(os.getppid()))

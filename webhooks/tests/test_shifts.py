@@ -211,6 +211,16 @@ class TestShifts:
         assert in_flight[1] == 0
         assert Delivery.objects.filter(status="delivered").count() == 3
 
+    def test_when_it_is_no_longer_wanted_it_finishes_what_is_in_hand(
+        self, owner: User, receiver: Receiver, transport: Transport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engine_module, "ASK_EVERY_SECONDS", 0)
+        make_webhook(owner, receiver.url)
+        publish(owner, *["order.created"] * 10)
+        Engine(transport, endpoint_places=3).deliver_due(lambda: False)
+        assert len(receiver.received) == 3
+        assert Delivery.objects.filter(status="delivered", lease__isnull=True).count() == 3
+
     def test_what_was_claimed_too_long_ago_is_left_to_the_next(
         self, owner: User, receiver: Receiver, transport: Transport, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -272,6 +282,15 @@ class TestLeaving:
         finally:
             client().delete("bulk_orders")
 
+    def test_of_several_that_are_busy_one_goes_on(self) -> None:
+        client().lpush("bulk_orders", b"{}")
+        try:
+            assert not nudge.may_leave(idle=False, until=time.monotonic() + 60)
+            client().set(nudge.LINGERING, b"another:1")
+            assert nudge.may_leave(idle=False, until=time.monotonic() + 60)
+        finally:
+            client().delete("bulk_orders")
+
     def test_a_shift_ends_by_the_clock(self) -> None:
         assert nudge.may_leave(idle=True, until=0)
         assert nudge.may_leave(idle=False, until=0)
@@ -320,6 +339,18 @@ class TestTasks:
         with Doorbell():
             tasks.sweep()
             assert messages() == 1
+
+    def test_an_engine_that_finds_a_deep_backlog_calls_one_more(
+        self, owner: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tasks, "DEEP_BACKLOG", 3)
+        monkeypatch.setattr(tasks, "_stopping", bytearray(b"\1"))
+        webhook = make_webhook(owner, failure_count=99, rate_limit=1)
+        for _ in range(3):
+            make_delivery(webhook)
+        client().set(nudge.MESSAGE_WAITING, b"1")  # its own, which it takes
+        tasks.deliver_due()
+        assert messages() == 1
 
     def test_the_owner_of_a_disabled_endpoint_is_told_by_mail(self) -> None:
         user = make_user("partner")

@@ -21,6 +21,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from config.benchmark import api
 
 NUMBER = r"([\d,]+(?:\.\d+)?)"
+SWEEP_MS = 2000  # how often whoever stands in looks
 
 
 class Row(NamedTuple):
@@ -76,20 +77,26 @@ class Command(BaseCommand):
         size = self.sized(50_000)
         text = self.told("bench_deliveries", "--deliveries", size, "--seconds", seconds, "--workers", "1,2,4")
         least = figure(rf"bare loop, 1 process: {NUMBER}/s", text)
+        usual = figure(rf"requests, 2 processes: {NUMBER}/s", text)
         one, *more = (figure(rf"engine, {count} worker process(?:es)?: {NUMBER}/s", text) for count in (1, 2, 4))
         yield rate("deliveries, 1 worker process", least, one, 0.6)
         for count, ours in zip((2, 4), more, strict=True):
             yield rate(f"deliveries, {count} worker processes beside 1", one, ours, 1.0)
+        yield times("deliveries, beside one task each with requests", usual, one, 15)
         for per_second, most in ((50, 10), (200, 20)):
             late = figure(rf"received at {per_second}/s: .*p95 {NUMBER} ms", text)
             yield latency(f"commit → received at {per_second}/s, p95", late, most)
+        alone = figure(rf"nobody hangs: .*p95 {NUMBER} ms", text)
+        beside = figure(rf"one more that hangs: .*p95 {NUMBER} ms", text)
+        yield moved("49 endpoints beside one that hangs, p95", alone, beside, 1.1)
+        yield latency("without Valkey, p95", figure(rf"without Valkey, .*p95 {NUMBER} ms", text), SWEEP_MS)
         if self.full:
             yield from self._growth_of_deliveries()
 
     def _growth_of_deliveries(self) -> Iterator[Row]:
         first = 0.0
         for count in (5_000, 50_000, 200_000):
-            text = self.told("bench_deliveries", "--deliveries", self.sized(count), "--seconds", "2", "--workers", "1")
+            text = self.told("bench_deliveries", "throughput", "--deliveries", self.sized(count), "--workers", "1")
             ours = figure(rf"engine, 1 worker process: {NUMBER}/s", text)
             first = first or ours
             yield rate(f"growth: {count:,} deliveries", first, ours, 0.8)
@@ -187,6 +194,16 @@ def times(what: str, peer: float, ours: float, goal: float) -> Row:
 def latency(what: str, ours: float, most: float, floor: float | None = None) -> Row:
     ceiling, ratio = (f"{floor:.1f} ms", f"{ours / floor:.1f} x") if floor else ("", "")
     return Row(what, ceiling, f"{ours:.1f} ms", ratio, f"≤ {most:.0f} ms", ours <= most)
+
+
+def times(what: str, usual: float, ours: float, goal: float) -> Row:
+    ratio = ours / usual
+    return Row(what, f"{usual:,.0f}/s", f"{ours:,.0f}/s", f"{ratio:.0f} x", f"≥ {goal:.0f} x", ratio >= goal)
+
+
+def moved(what: str, before: float, after: float, most: float) -> Row:
+    ratio = after / before
+    return Row(what, f"{before:.1f} ms", f"{after:.1f} ms", f"{ratio:.2f} x", f"≤ {most:.1f} x", ratio <= most)
 
 
 def machine() -> str:
