@@ -1,5 +1,6 @@
 """A pool hands out connections that work, and asks the server only where there is doubt."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,8 +8,9 @@ import psycopg
 import pytest
 from django.db import connection
 
+from config.lib.environment import CHECKOUT
 from config.lib.postgresql.base import DatabaseWrapper, is_open
-from config.lib.postgresql.connections import connection_to
+from config.lib.postgresql.connections import WAITING, connection_to
 
 
 @pytest.fixture
@@ -78,3 +80,9 @@ def test_a_session_that_is_shared_keeps_nothing_beyond_a_transaction() -> None:
 def test_a_socket_folder_may_be_named_as_libpq_does() -> None:
     folder = connection_to("postgres://me@/db?host=/var/run/postgresql", pool_size=0, lock_timeout="0", shared=False)
     assert (folder["HOST"], folder["NAME"], folder["USER"]) == ("/var/run/postgresql", "db", "me")
+
+
+def test_while_all_wait_for_postgresql_there_is_a_thread_left_to_say_so() -> None:
+    web = (CHECKOUT / "Procfile").read_text().partition("\nweb: ")[2].partition("\n")[0]
+    (threads,), (connections,) = re.findall(r"--blocking-threads (\d+)", web), re.findall(r"POOL_SIZE:-(\d+)", web)
+    assert int(threads) - int(connections) == WAITING
