@@ -4,13 +4,16 @@ A refusal says the same of what belongs to another as of what is not there at al
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from bulk_orders.models import Batch, Order
 from bulk_orders.tests.calls import an_order, api_of, key_of, submit
@@ -19,7 +22,7 @@ from config import api
 from config.lib import exact_json
 from integrations import scopes
 from integrations.tests.factories import an_integration
-from webhooks.models import DeliveryStatus
+from webhooks.models import DeliveryStatus, Webhook
 from webhooks.tests.factories import make_delivery, make_webhook
 
 ALL_SCOPES = scopes.ALL
@@ -50,29 +53,29 @@ class Route(NamedTuple):
     scope: str | None
 
     def at(self, ids: dict[str, str]) -> str:
-        path = self.path
+        target = self.path
         for name in self.parameters:
-            path = path.replace(f"<str:{name}>", ids[name])
-        return f"/api/{path}"
+            target = target.replace(f"<str:{name}>", ids[name])
+        return f"/api/{target}"
 
 
 def routes(patterns: list[Any] = api.resources, before: str = "") -> Iterator[Route]:
     for pattern in patterns:
-        path = before + str(pattern.pattern)
+        whole = before + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
-            yield from routes(pattern.url_patterns, path)
+            yield from routes(pattern.url_patterns, whole)
         else:
-            yield from _of(pattern, path)
+            yield from _of(pattern, whole)
 
 
-def _of(pattern: URLPattern, path: str) -> Iterator[Route]:
+def _of(pattern: URLPattern, whole: str) -> Iterator[Route]:
     view: Any = pattern.callback
     names = view.cls.http_method_names
     actions = getattr(view, "actions", None) or {name: name for name in names if hasattr(view.cls, name)}
     needed = getattr(view.cls, "required_scopes", {})
     for method, action in actions.items():
         if method not in ("options", "head"):
-            yield Route(method.upper(), path, tuple(pattern.pattern.converters), action, needed.get(action))
+            yield Route(method.upper(), whole, tuple(pattern.pattern.converters), action, needed.get(action))
 
 
 WITH_IDS = [route for route in routes() if route.parameters]
@@ -185,7 +188,31 @@ def test_no_list_shows_what_belongs_to_another(route: Route, ids: dict[str, str]
     assert Batch.objects.filter(user=owner).exists()
 
 
+class Leak(APIView):
+    """What somebody might add tomorrow: a route that shows whatever it is asked for."""
+
+    required_scopes: ClassVar = {"GET": "webhooks:read"}
+
+    def get(self, request: Request, webhook_id: str) -> Response:
+        return Response(Webhook.objects.filter(pk=webhook_id).values("id", "url").first())
+
+
+LEAKS = [path("leaks/<str:webhook_id>", Leak.as_view()), path("leaks/<str:unheard_of>", Leak.as_view())]
+urlpatterns = [path("api/", include(LEAKS)), path("", include("config.urls"))]
+
+
+@pytest.mark.urls(__name__)
+def test_a_new_route_cannot_escape(ids: dict[str, str], owner: User) -> None:
+    leak, unheard_of = routes(LEAKS)
+    with pytest.raises(AssertionError):
+        test_what_belongs_to_another_is_as_unknown_as_nothing(leak, ids, owner)
+    with pytest.raises(KeyError):  # nobody has said what its parameter is
+        unheard_of.at(ids)
+
+
 def test_the_matrix_is_not_empty() -> None:
+    callers = "owner, owner's key with and without the scope, outsider, outsider's key, staff, staff's key, nobody"
+    print(f"{len(WITH_IDS)} calls with an id, {len(WITHOUT_IDS)} without; by {callers}")  # noqa: T201  # seen with -s
     assert len(WITH_IDS) > 30
     assert {name for route in WITH_IDS for name in route.parameters} == {
         "webhook_id", "delivery_id", "batch_id", "pk", "order",

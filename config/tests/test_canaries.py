@@ -104,7 +104,7 @@ def every_page_of_the_console() -> str:
     pages = ["/admin/"]
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-        newest = model._default_manager.order_by("-pk").values_list("pk", flat=True)[:20]
+        newest = model._default_manager.order_by("-pk").values_list("pk", flat=True)[:2]
         pages += [reverse(f"{name}_changelist"), *(reverse(f"{name}_change", args=[quote(pk)]) for pk in newest)]
     replies = [staff.get(page) for page in pages]
     assert {reply.status_code for reply in replies} == {200}

@@ -4,7 +4,9 @@ The calls are schemathesis', made from the document, right and wrong ones; the s
 """
 
 import json
+from collections import Counter
 from contextlib import redirect_stderr, suppress
+from http.cookies import SimpleCookie
 from io import StringIO
 from typing import Any
 
@@ -72,13 +74,16 @@ def answer(client: Client, case: Any, ids: dict[str, str]) -> Any:
     return client.generic(str(call.method), call.path_url, call.body or b"", content_type=kind, headers=headers)
 
 
-def wrong_answers(call: Any, mode: GenerationMode, client: Client, ids: dict[str, str]) -> list[str]:
+def wrong_answers(
+    call: Any, mode: GenerationMode, client: Client, ids: dict[str, str], seen: Counter[int]
+) -> list[str]:
     named, wrong = document["paths"][call.path][call.method]["responses"], []
 
     @given(case=call.as_strategy(generation_mode=mode))
     @few
     def look(case: Any) -> None:
         reply = answer(client, case, ids)
+        seen[reply.status_code] += 1
         # Health tells that parts are down: no worker runs here.
         is_ours = reply.status_code >= 500 and not call.path.endswith("/health")
         if is_ours or str(reply.status_code) not in named:
@@ -90,13 +95,18 @@ def wrong_answers(call: Any, mode: GenerationMode, client: Client, ids: dict[str
 
 
 def test_no_call_gets_an_answer_that_the_document_does_not_name(owner: User, ids: dict[str, str]) -> None:
-    client, wrong = Client(), []
-    client.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
+    session, wrong, seen = Client(), [], Counter[int]()
+    session.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
     for call in calls:
+        client = Client()
+        client.cookies = SimpleCookie(session.cookies.output(header="", sep=";"))  # one of the calls ends a session
         with transaction.atomic():  # what one does is no matter to the next
-            wrong += [problem for mode in GenerationMode for problem in wrong_answers(call, mode, client, ids)]
+            wrong += [problem for mode in GenerationMode for problem in wrong_answers(call, mode, client, ids, seen)]
             transaction.set_rollback(True)
+    statuses = ", ".join(f"{status}: {number}" for status, number in sorted(seen.items()))
+    print(f"{len(calls)} calls of the document, {seen.total()} requests; {statuses}")  # noqa: T201  # seen with -s
     assert not wrong, "\n".join(wrong)
+    assert seen[401] < 0.1 * seen.total()  # else hardly anything was called
     assert len(calls) > 45
 
 
