@@ -16,13 +16,17 @@ from django.db.models import Max, Sum
 from django.http import HttpRequest
 
 from config.lib import audit, logs
+from config.lib.metrics.values import Counter
 from config.lib.requests import client_address
+
+LOG_INS = Counter("gateway_log_ins", "Log-ins through API and console by what became of them.", ["outcome"])
 
 
 class AuditedHandler(AxesDatabaseHandler):  # type: ignore[misc]  # untyped
     def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
         super().user_logged_in(sender, request, user, **kwargs)
         if request.method:  # else a program has made itself a session, which is nobody's log-in
+            LOG_INS.labels("logged_in").inc()
             audit.record("user.logged_in", target=user, actor=user, address=client_address(request))
 
     def user_logged_out(self, sender: Any, request: HttpRequest, user: User | None, **kwargs: Any) -> None:
@@ -39,6 +43,7 @@ class AuditedHandler(AxesDatabaseHandler):  # type: ignore[misc]  # untyped
         action, reason = "user.login_refused", "Wrong name or password"
         if self.is_locked(request, credentials):
             action, reason = "user.locked_out", "Too many failed log-ins"
+        LOG_INS.labels("refused").inc()
         # As it was typed, whether or not somebody has that name.
         target = ("username", str(credentials.get("username", "")))
         audit.record_refusal(action, target=target, address=client_address(request), reason=reason)

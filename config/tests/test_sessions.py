@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from prometheus_client import REGISTRY
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +96,20 @@ def test_guessing_is_locked_out_by_name_and_address(user: User, client: Client, 
     assert response.headers["Retry-After"]
     elsewhere = Client(REMOTE_ADDR="10.9.8.7")
     assert log_in(elsewhere, username="asha", password=PASSWORD).status_code == 200
+
+
+def log_ins(outcome: str) -> float:
+    return REGISTRY.get_sample_value("gateway_log_ins_total", {"outcome": outcome}) or 0
+
+
+def test_log_ins_are_counted_at_the_api_and_at_the_console(user: User, client: Client) -> None:
+    User.objects.update(is_staff=True)
+    before = log_ins("refused"), log_ins("logged_in")
+    log_in(client, username="asha", password="guess")
+    client.post("/admin/login/", {"username": "asha", "password": "guess"})
+    assert (log_ins("refused"), log_ins("logged_in")) == (before[0] + 2, before[1])
+    client.post("/admin/login/", {"username": "asha", "password": PASSWORD})
+    assert log_ins("logged_in") == before[1] + 1
 
 
 @pytest.mark.parametrize("group", ["Operations", "Support", "Auditor"])
