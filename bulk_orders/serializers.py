@@ -15,7 +15,10 @@ from config.lib.fields import OptionalTextField, TextField
 class FigureField(serializers.Field[Decimal, Any, Decimal, Any]):
     """A positive figure, JSON number or text, whose digits decide: nothing is rounded, nothing passes a float."""
 
-    default_error_messages = {"invalid": "Not a valid number", "not_positive": "Must be greater than 0"}
+    default_error_messages = {
+        "invalid": "This field is not a valid number.",
+        "not_positive": "This field must be greater than 0.",
+    }
 
     def __init__(self, *, decimals: int = 4, **options: Any) -> None:
         super().__init__(**options)

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 from typing import IO, Any, Final, TypeAlias
@@ -95,7 +96,9 @@ def read_jsonl(file: IO[bytes]) -> Iterator[Any]:
     for number, text in _lines(file):
         try:
             if text.strip():
-                yield _without_verdict(exact_json.loads(text))
+                yield _without_verdict(exact_json.loads(text.strip()))
+        except json.JSONDecodeError as error:
+            raise UnreadableFile(f"{error.msg} (column {error.colno})", number) from None
         except ValueError as error:
             raise UnreadableFile(str(error), number) from None
 
