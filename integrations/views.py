@@ -130,7 +130,10 @@ class UsageViews(GenericViewSet[UsageLog]):
 
     @extend_schema(parameters=[PeriodSerializer], responses=UsageSummarySerializer, tags=TAGS)
     def summary(self, request: Request, pk: str) -> Response:
-        """Calls, errors and response times of the last `days`, in all, by endpoint and by day (UTC)."""
+        """Calls, errors and response times of the last `days`, in all, by endpoint and by day (UTC).
+
+        From the beginning of an hour; of more than 35 days from that of a day. Counts are exact; a response time lies
+        in the same step (1, 2, 3, 5, 7, 10, 15, 20, 30 … ms) as the true one."""
         integration = _own(request, pk)
         days = _checked(PeriodSerializer, request.query_params)["days"]
         return Response(reports.usage_summary(integration_id=integration.pk, days=days, now=timezone.now()))

@@ -151,7 +151,9 @@ class Webhooks(GenericViewSet[Webhook]):
 
     @extend_schema(parameters=[AnalyticsParametersSerializer], tags=TAGS)
     def analytics(self, request: Request, webhook_id: str) -> Response:
-        """How deliveries of the last days went."""
+        """How deliveries of the last days went, from the beginning of an hour.
+
+        Counts are exact; a duration lies in the same step (1, 2, 3, 5, 7, 10, 15, 20, 30 … ms) as the true one."""
         webhook, wanted = self.get_object(), _checked(AnalyticsParametersSerializer, request.query_params.dict())
         return Response(analytics(webhook, days=wanted["days"]))
 

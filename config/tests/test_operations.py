@@ -17,6 +17,7 @@ from config.lib.metrics.truths import DatabaseTruths, Pulses, Truth
 from config.metrics import TRUTHS
 
 OPERATIONS = CHECKOUT / "docs/operations"
+GROWTH = (OPERATIONS / "growth.md").read_text()
 ALERTS = (OPERATIONS / "alerts.yml").read_text()
 RUNBOOK = (OPERATIONS / "runbook.md").read_text()
 NAMES = re.findall(r"- alert: (\w+)", ALERTS)
@@ -91,3 +92,31 @@ def test_every_query_of_the_runbook_runs() -> None:
     for query in queries:
         with connection.cursor() as cursor:
             cursor.execute(query)
+
+
+@pytest.mark.django_db
+def test_the_query_of_the_page_on_growth_runs() -> None:
+    (query,) = re.findall(r"```sql\n(.*?)```", GROWTH, flags=re.DOTALL)
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        assert len(cursor.fetchall()) == 10
+
+
+@pytest.mark.django_db
+def test_what_is_set_on_tables_is_told_with_its_reason() -> None:
+    (section,) = re.findall(r"^## What is set on the tables.*?^(?=## )", GROWTH, flags=re.DOTALL | re.MULTILINE)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, replace(unnest(reloptions), '=', ' = ') FROM pg_class"
+            " WHERE relnamespace = 'public'::regnamespace AND relname <> 'idx_webhook_attempts_at'"
+        )
+        settings = set(cursor.fetchall())
+    rows = [line for line in section.replace("`_days`", "`integration_usage_days`").splitlines() if line[0:2] == "| "]
+    told = {
+        (table, setting)
+        for tables, values, _ in (line.strip("| ").split(" | ") for line in rows if "`" in line)
+        for table in re.findall("`([^`]+)`", tables)
+        for setting in re.findall("`([^`]+)`", values)
+        if table != "idx_webhook_attempts_at"
+    }
+    assert told == settings
