@@ -32,6 +32,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 TransactionType = Literal["Purchase", "Redemption", "Switch", "Full Redemption", "Full Switch"]
 Mode = Literal["Physical", "Email", "Telephone", "Online"]
+MODES = get_args(Mode)
 FULL_EXIT = ("Full Redemption", "Full Switch")  # the holding decides how much, so an amount is optional
 
 # ASCII digits, and the text itself decides: 1e3 or a 16th digit is refused, not rounded. A minus is read to be refused
@@ -147,7 +148,7 @@ def judge_source_scheme(value: Any, info: ValidationInfo) -> None:
 def judge_mode(value: Any) -> None:
     if absent(value):
         raise MODE_REQUIRED.error()
-    if value not in get_args(Mode):
+    if value not in MODES:
         raise MODE_UNKNOWN.error()
 
 
