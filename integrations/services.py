@@ -15,7 +15,7 @@ from redis import RedisError
 
 from config.lib import audit, exact_json
 from config.lib.database import count_under_lock
-from config.lib.errors import BadRequest, Conflict, Forbidden, Unavailable
+from config.lib.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
 from integrations import configuration, lockout, scopes
 from integrations.catalogue import DEFAULT_EVENTS
 from integrations.credentials import new_api_key, new_api_secret
@@ -253,7 +253,12 @@ def keep_webhook_secret(*, integration_id: str, secret: str) -> None:
 
 
 def _locked(integration: Integration) -> Integration:
-    return Integration.objects.select_for_update(of=("self",)).select_related("template").get(pk=integration.pk)
+    """Its row until the transaction ends. Raises NotFound: it may have been deleted since the caller read it."""
+    rows = Integration.objects.select_for_update(of=("self",)).select_related("template")
+    row = rows.filter(pk=integration.pk).first()
+    if row is None:
+        raise NotFound("Integration not found")
+    return row
 
 
 def _keep_webhook(integration: Integration) -> None:

@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 from config.lib import audit
 from config.lib.announcements import announce
 from config.lib.database import count_under_lock
-from config.lib.errors import BadRequest, Conflict
+from config.lib.errors import BadRequest, Conflict, NotFound
 from config.lib.exact_json import as_utc
 from webhooks import backlog, nudge, outbox, queue
 from webhooks.addresses import RefusedUrl, check_url, parse_networks
@@ -147,7 +147,7 @@ def rotate_secret(
         if webhook.integration_id:
             # First: whoever changes an integration holds its row, too, before that of its webhook.
             import_string(settings.WEBHOOKS_KEEP_MANAGED_SECRET)(integration_id=webhook.integration_id, secret=secret)
-        row = Webhook.objects.select_for_update().get(pk=webhook.pk)
+        row = _locked(webhook)
         row.previous_secret = row.secret if grace_hours else None
         row.previous_secret_until = moment + timedelta(hours=grace_hours) if grace_hours else None
         row.secret, row.updated_at = secret, moment
@@ -161,7 +161,8 @@ def send_test(*, webhook: Webhook) -> Delivery:
     """Send `webhook.test` now, whatever the webhook subscribes to, and return the delivery as it ended. Raises Busy."""
     data = {"test": True, "timestamp": as_utc(timezone.now()), "webhookId": webhook.pk}
     with sender().place():
-        delivery_id = outbox.publish_to(webhook, EventName.WEBHOOK_TEST, data)
+        with transaction.atomic():
+            delivery_id = outbox.publish_to(_locked(webhook, no_key=True), EventName.WEBHOOK_TEST, data)
         return _attempt(delivery_id)
 
 
@@ -189,19 +190,27 @@ def _exhausted(delivery: Delivery, max_retries: int) -> Retried:
     error = f"Max retries ({max_retries}) exceeded"
     # Only what has failed says so: the schedule of the others goes on.
     Delivery.objects.filter(pk=delivery.pk, status=DeliveryStatus.FAILED).update(error=error)
-    delivery.refresh_from_db()
-    return Retried(delivery, refusal=error)
+    return Retried(_as_it_is(delivery.pk), refusal=error)
 
 
 def _attempt(delivery_id: str) -> Delivery:
     now = timezone.now()
     claimed = queue.claim_one(delivery_id, now=now, lease_seconds=lease_seconds())
     if claimed is None:
+        _as_it_is(delivery_id)  # or it has gone
         raise InFlight
     reply = _sent(request_of(claimed, now))
     ended = timezone.now()
     conclude([outcome_of(claimed, reply, ended)], ended)
-    return Delivery.objects.get(pk=delivery_id)
+    return _as_it_is(delivery_id)
+
+
+def _as_it_is(delivery_id: str) -> Delivery:
+    """The delivery now. Raises NotFound: its webhook may have been deleted while it was sent."""
+    delivery = Delivery.objects.filter(pk=delivery_id).first()
+    if delivery is None:
+        raise NotFound("Delivery not found")
+    return delivery
 
 
 def _sent(request: Request) -> Reply:
@@ -214,7 +223,7 @@ def _sent(request: Request) -> Reply:
 def retry_failed(*, webhook: Webhook, max_retries: int | None = None) -> backlog.Requeued:
     """Make due every failed delivery (with fewer than `max_retries` attempts): each gets one more attempt."""
     with transaction.atomic():
-        row = Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
+        row = _locked(webhook, no_key=True)
         transaction.on_commit(nudge.ring, robust=True)
         announce(row.pk)
         return backlog.requeue_failed(row, max_retries=max_retries, now=timezone.now())
@@ -241,7 +250,7 @@ def replay(
     With `statuses`, only what has a delivery in one of them. Returns their number; `dry_run` only counts.
     """
     with transaction.atomic():
-        row = Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
+        row = _locked(webhook, no_key=True)
         selection = backlog.Selection(row, since, until or timezone.now(), _known(events or row.events), statuses)
         if dry_run:
             return backlog.count(selection, now=timezone.now())
@@ -280,9 +289,17 @@ def _invalid(name: str, message: str) -> BadRequest:
 
 
 def _unmanaged(webhook: Webhook) -> Webhook:
-    row = Webhook.objects.select_for_update().get(pk=webhook.pk)
+    row = _locked(webhook)
     if row.integration_id:
         raise ManagedByIntegration(row.integration_id)
+    return row
+
+
+def _locked(webhook: Webhook, *, no_key: bool = False) -> Webhook:
+    """Its row until the transaction ends. Raises NotFound: it may have been deleted since the caller read it."""
+    row = Webhook.objects.select_for_update(no_key=no_key).filter(pk=webhook.pk).first()
+    if row is None:
+        raise NotFound("Webhook not found")
     return row
 
 

@@ -1,5 +1,6 @@
 """What staff do to integrations, through the services that the console calls"""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from config.lib.audit import AuditEntry
-from config.lib.errors import BadRequest
+from config.lib.errors import BadRequest, NotFound
 from integrations import services
 from integrations.models import Integration, Template
 from integrations.services import StaffOnly
@@ -29,6 +30,14 @@ def test_a_suspended_key_is_refused_from_its_next_call_on(owner: User, staff: Us
     assert Integration.objects.get().suspended_reason is None
     actions = AuditEntry.objects.exclude(action="key.refused").order_by("id").values_list("actor_id", "after__status")
     assert list(actions) == [(staff.pk, "suspended"), (staff.pk, "active")]
+
+
+def test_whoever_comes_after_a_deletion_finds_nothing(owner: User) -> None:
+    integration = an_integration(owner)
+    services.delete(integration=integration, actor=owner)
+    for deed in (services.delete, services.regenerate, partial(services.update, changes={"name": "ERP"})):
+        with pytest.raises(NotFound, match="Integration not found"):
+            deed(integration=integration, actor=owner)
 
 
 def test_an_owner_can_neither_suspend_nor_lift(owner: User) -> None:
