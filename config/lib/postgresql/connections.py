@@ -37,5 +37,6 @@ def connection_to(url: str, *, pool_size: int, lock_timeout: str, shared: bool) 
 
 def _pool(size: int) -> dict[str, Any]:
     # Left to itself a pool tries again after longer and longer pauses, and is slow to notice that PostgreSQL is back.
-    # One that gives up after a second tries anew with the next call.
-    return {"min_size": 1, "max_size": size, "timeout": 4, "reconnect_timeout": 1, "max_waiting": WAITING}
+    # One that gives up after a second tries anew with the next call. It is kept whole: one that has yet to grow, as
+    # after a quiet hour, would have more than WAITING callers for its first connection, and turn some of a burst away.
+    return {"min_size": size, "max_size": size, "timeout": 4, "reconnect_timeout": 1, "max_waiting": WAITING}

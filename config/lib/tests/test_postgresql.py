@@ -9,7 +9,8 @@ import pytest
 from django.db import connection
 
 from config.lib.environment import CHECKOUT
-from config.lib.postgresql.base import DatabaseWrapper, is_open
+from config.lib.postgresql import base
+from config.lib.postgresql.base import DatabaseWrapper, fill_pool, is_open
 from config.lib.postgresql.connections import WAITING, connection_to
 
 
@@ -86,3 +87,16 @@ def test_while_all_wait_for_postgresql_there_is_a_thread_left_to_say_so() -> Non
     web = (CHECKOUT / "Procfile").read_text().partition("\nweb: ")[2].partition("\n")[0]
     (threads,), (connections,) = re.findall(r"--blocking-threads (\d+)", web), re.findall(r"POOL_SIZE:-(\d+)", web)
     assert int(threads) - int(connections) == WAITING
+
+
+def test_a_pool_is_filled_before_the_first_caller(pooled: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "connections", {"default": pooled})
+    fill_pool()
+    assert pooled.pool.get_stats()["pool_available"] == 1
+
+
+def test_a_process_starts_without_a_database(pooled: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch) -> None:
+    pooled.settings_dict["HOST"] = "/nonexistent"
+    monkeypatch.setattr(base, "connections", {"default": pooled})
+    fill_pool(seconds=0.2)
+    assert pooled.pool.get_stats()["pool_available"] == 0
