@@ -9,6 +9,10 @@ from django.db import connection
 
 RECOVERY_SECONDS = 30
 DUPLICATES_SHARE = 0.001
+# A death cuts off what its engine has in flight or has not yet written down. At the pace of these scenarios (a thousand
+# requests a second, every other of them under way for 30 ms) fifteen are in flight at any moment; nine to
+# eleven a death were seen twice.
+DUPLICATES_A_DEATH = 20
 
 # Batches, rows and orders of a scenario; `events` are those that its orders and batches must have caused.
 _ACCOUNT = """
@@ -135,6 +139,9 @@ class Account:
     def share(self) -> float:
         return self.seen.duplicates / max(1, self.seen.pairs)
 
+    def _duplicates_allowed(self) -> float:
+        return max(DUPLICATES_SHARE * self.seen.pairs, DUPLICATES_A_DEATH * self.kills)
+
     def faults(self) -> list[str]:
         """Promises that were broken, in words."""
         facts, seen, orders = self.facts, self.seen, self.rows - self.refused
@@ -154,7 +161,7 @@ class Account:
             f"{facts.chunks} chunks were left lying": not facts.chunks,
             f"{seen.lost} deliveries never came": not seen.lost,
             f"{seen.strangers} webhook-ids came that nobody sent": not seen.strangers,
-            f"{seen.duplicates} duplicates, though nothing died": self.kills > 0 or self.share <= DUPLICATES_SHARE,
+            f"{seen.duplicates} duplicates after {self.kills} deaths": seen.duplicates <= self._duplicates_allowed(),
             f"recovery took {self.recovery:.1f} s": self.recovery <= RECOVERY_SECONDS,
         }
         return [*self.trouble, *(fault for fault, well in checks.items() if not well)]

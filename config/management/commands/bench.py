@@ -196,11 +196,6 @@ def latency(what: str, ours: float, most: float, floor: float | None = None) -> 
     return Row(what, ceiling, f"{ours:.1f} ms", ratio, f"≤ {most:.0f} ms", ours <= most)
 
 
-def times(what: str, usual: float, ours: float, goal: float) -> Row:
-    ratio = ours / usual
-    return Row(what, f"{usual:,.0f}/s", f"{ours:,.0f}/s", f"{ratio:.0f} x", f"≥ {goal:.0f} x", ratio >= goal)
-
-
 def moved(what: str, before: float, after: float, most: float) -> Row:
     ratio = after / before
     return Row(what, f"{before:.1f} ms", f"{after:.1f} ms", f"{ratio:.2f} x", f"≤ {most:.1f} x", ratio <= most)
