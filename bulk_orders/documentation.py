@@ -137,8 +137,13 @@ LIST_BATCHES: Final[Schema] = {
 }
 GET_BATCH: Final[Schema] = {
     "tags": BATCHES,
-    "responses": serializers.BatchDetailSerializer,
-    "parameters": [_query("wait", "Seconds (at most 30) to wait for the batch to move", int)],
+    "responses": {200: serializers.BatchDetailSerializer, 304: OpenApiResponse(description="It has not moved")},
+    "parameters": [
+        _query("wait", "Seconds (at most 30) to wait for the batch to move", int),
+        OpenApiParameter(
+            "If-None-Match", str, OpenApiParameter.HEADER, description="The ETag of what you have: only news are sent"
+        ),
+    ],
 }
 RESULTS: Final[Schema] = {
     "tags": BATCHES,

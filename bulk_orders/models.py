@@ -194,6 +194,10 @@ class Batch(models.Model):
     def __str__(self) -> str:
         return self.batch_id
 
+    def etag(self) -> str:
+        """What a client has seen of the batch: its orders and errors are those of its run, status and counter."""
+        return f'"{self.run}-{self.status}-{self.processed}"'
+
     def first_orders(self) -> "models.QuerySet[Result]":
         return self.results.filter(status=Outcome.SUCCEEDED, order__isnull=False).order_by("order_index")[:SHOWN]
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.http import HttpResponseBase
+from django.utils.http import parse_etags
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
 from rest_framework.request import Request
@@ -67,8 +68,13 @@ class BulkOrders(viewsets.GenericViewSet[Batch]):
     def retrieve(self, request: Request, batch_id: str) -> Response:
         """One batch, its counters, and the first hundred orders and errors; `?wait=` seconds for it to move."""
         batch, seconds = self.get_batch(), waiting.seconds_of(request.query_params.get("wait"))
-        waiting.wait_for_change(batch, seconds=seconds, caller=identity_of(request))
-        return Response(BatchDetailSerializer(batch).data)
+        known = [tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))]
+        if not known or batch.etag() in known:
+            waiting.wait_for_change(batch, seconds=seconds, caller=identity_of(request))
+        headers = {"ETag": batch.etag()}
+        if batch.etag() in known:
+            return Response(status=304, headers=headers)
+        return Response(BatchDetailSerializer(batch).data, headers=headers)
 
     @extend_schema(**documentation.RESULTS)
     def results(self, request: Request, batch_id: str) -> Response:

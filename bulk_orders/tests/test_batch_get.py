@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from bulk_orders.tests.calls import BATCHES, api_of, key_of, submit, work
+from bulk_orders.tests.calls import BATCHES, api_of, key_of, post, submit, work
 from bulk_orders.tests.forms import order_form
 
 BAD = order_form(cartItems=[])
@@ -61,3 +61,17 @@ def test_strangers_and_keys_without_scope_see_nothing(api: APIClient, owner: Use
 def test_a_body_on_get_is_ignored(api: APIClient) -> None:
     path = f"{BATCHES}/{submit(api, order_form())}"
     assert api.generic("GET", path, "{nonsense", content_type="application/json").status_code == 200
+
+
+def test_what_is_known_is_not_sent_again(api: APIClient) -> None:
+    path = f"{BATCHES}/{(batch_id := submit(api, order_form(cartItems=[])))}"
+    tag = api.get(path)["ETag"]
+    for known in (tag, f"W/{tag}", f'"else", {tag}'):
+        reply = api.get(path, HTTP_IF_NONE_MATCH=known)
+        assert (reply.status_code, reply.content, reply["ETag"]) == (304, b"", tag)
+    work(batch_id)
+    moved = api.get(path, HTTP_IF_NONE_MATCH=tag)
+    assert (moved.status_code, moved.json()["status"]) == (200, "failed")
+    assert post(api, f"{path}/retry", {}).status_code == 202
+    work(batch_id)
+    assert api.get(path)["ETag"] not in (tag, moved["ETag"])

@@ -10,6 +10,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from bulk_orders import waiting
+from bulk_orders.models import Batch
 from bulk_orders.tests.calls import BATCHES, api_of, submit, work
 from bulk_orders.tests.forms import order_form
 
@@ -64,6 +65,15 @@ def test_the_wait_ends_by_itself(api: APIClient) -> None:
 
 def test_a_finished_batch_is_shown_at_once(api: APIClient) -> None:
     assert wait(api, work(submit(api, order_form())).pk).json()["status"] == "completed"
+
+
+def test_who_knows_an_older_state_does_not_wait(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"{BATCHES}/{(batch_id := submit(api, order_form()))}"
+    tag = api.get(path)["ETag"]
+    assert api.get(path, {"wait": 1}, HTTP_IF_NONE_MATCH=tag).status_code == 304
+    Batch.objects.filter(pk=batch_id).update(status="processing")
+    monkeypatch.setattr(waiting, "wait_for_change", None)  # not even asked
+    assert api.get(path, {"wait": 20}, HTTP_IF_NONE_MATCH=tag).json()["status"] == "processing"
 
 
 @pytest.mark.parametrize(("text", "seconds"), [(None, 0), ("", 0), ("0", 0), ("20", 20), ("31", 30), ("9" * 99, 30)])
