@@ -98,6 +98,15 @@ def test_every_address_that_a_role_has_no_permission_for_is_refused(
     assert AuditEntry.objects.count() == entries
 
 
+def test_a_refusal_is_a_page_that_leads_back(newcomer: User, session: Sessions) -> None:
+    client = session(newcomer)
+    for url, code, text in (("/admin/webhooks/webhook/", 403, "Not for your role"), ("/admin/nope/", 404, "Not here")):
+        reply = client.get(url)
+        assert reply.status_code == code
+        assert text in reply.content.decode()
+        assert 'href="/admin/"' in reply.content.decode()
+
+
 def test_a_role_reads_schedules_and_does_not_switch_them(auditor: User, rows: Rows, session: Sessions) -> None:
     task = rows[PeriodicTask]
     url = reverse("admin:django_celery_beat_periodictask_changelist")
