@@ -7,6 +7,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
@@ -54,8 +55,8 @@ def write_rows(rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
             archive.writestr(name, HEAD + text)
         with archive.open("xl/worksheets/sheet1.xml", "w") as sheet:
             sheet.write((HEAD + SHEET).encode())
-            for cells in rows:
-                sheet.write(_row(cells).encode())
+            for number, cells in enumerate(rows, 1):
+                sheet.write(_row(number, cells).encode())
                 if sink.pieces:
                     yield sink.taken()
             sheet.write(SHEET_END.encode())
@@ -78,12 +79,17 @@ class _Sink(io.RawIOBase):
         return data
 
 
-def _row(cells: Sequence[str]) -> str:
-    return f"<row>{''.join(map(_cell, cells))}</row>"
+def _row(number: int, cells: Sequence[str]) -> str:
+    """Blank cells are left out: the column says what format they have."""
+    filled = [_cell(f"{_column(at)}{number}", text) for at, text in enumerate(cells) if text]
+    return f'<row r="{number}">{"".join(filled)}</row>'
 
 
-def _cell(text: str) -> str:
-    if not text:
-        return '<c s="1"/>'
+def _cell(place: str, text: str) -> str:
     shown = escape(UNWRITABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", text))
-    return f'<c s="1" t="inlineStr"><is><t xml:space="preserve">{shown}</t></is></c>'
+    return f'<c r="{place}" s="1" t="inlineStr"><is><t xml:space="preserve">{shown}</t></is></c>'
+
+
+@cache
+def _column(at: int) -> str:
+    return (_column(at // 26 - 1) if at >= 26 else "") + chr(ord("A") + at % 26)

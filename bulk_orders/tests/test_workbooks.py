@@ -93,7 +93,7 @@ def _trimmed(rows: Any) -> Iterator[tuple[int, list[str]]]:
 
 
 @settings(max_examples=25)
-@given(st.lists(st.lists(st.text(), max_size=4), max_size=4))
+@given(st.lists(st.lists(st.text(max_size=9), max_size=30), max_size=4))
 def test_what_is_exported_is_read_back(rows: list[list[str]]) -> None:
     written = b"".join(write_rows(rows))
     read = dict(_trimmed(read_rows(io.BytesIO(written))))
