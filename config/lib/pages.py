@@ -115,13 +115,12 @@ def _whole(request: Request, name: str, default: int, *, least: int) -> int:
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < least:
-        raise BadRequest(f"{name} must be a whole number of at least {least}", details=[_detail(name)])
-    return int(text)
-
-
-def _detail(name: str) -> dict[str, str]:
-    return {"path": f"/{name}", "code": "invalid", "message": f"{name} must be a whole number"}
+    # Nine digits are beyond every maximum; what has more need not be read to its end.
+    number = int(text.lstrip("0")[:9] or "0") if text.isascii() and text.isdigit() else -1
+    if number < least:
+        message = f"{name} must be a whole number of at least {least}"
+        raise BadRequest(message, details=[{"path": f"/{name}", "code": "invalid", "message": message}])
+    return number
 
 
 def _sealed(moment: Any, key: Any) -> str:

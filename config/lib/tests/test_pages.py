@@ -90,8 +90,9 @@ def test_beyond_the_deepest_offset_a_cursor_goes_on(client: Client, rows: list[i
     assert walk(client, "/api/entries?limit=2") == rows
     response = client.get("/api/entries?limit=2&offset=2")
     assert "cursor=" in (link(response, "next") or "")
-    refusal = client.get("/api/entries?offset=3")
-    assert (refusal.status_code, refusal.json()["code"]) == (400, "offset_too_large")
+    for offset in ("3", "9999999999"):
+        refusal = client.get(f"/api/entries?offset={offset}")
+        assert (refusal.status_code, refusal.json()["code"]) == (400, "offset_too_large")
 
 
 def test_prev_leads_back(client: Client, rows: list[int]) -> None:
@@ -120,7 +121,6 @@ def test_a_page_costs_two_queries(client: Client, rows: list[int], django_assert
         "limit=1.5",
         "limit=٣",
         "offset=-1",
-        "limit=9999999999",
         "cursor=zz",
         "cursor=é",
     ],
@@ -129,6 +129,7 @@ def test_nonsense_is_refused(client: Client, rows: list[int], query: str) -> Non
     assert client.get(f"/api/entries?{query}").status_code == 400
 
 
-def test_a_limit_above_the_maximum_is_lowered(client: Client, rows: list[int], monkeypatch: Any) -> None:
+@pytest.mark.parametrize("limit", ["100", "9999999999", "9" * 5000, "000100"])
+def test_a_limit_above_the_maximum_is_lowered(client: Client, rows: list[int], monkeypatch: Any, limit: str) -> None:
     monkeypatch.setattr(pages, "MAX_LIMIT", 3)
-    assert ids(client.get("/api/entries?limit=100")) == rows[:3]
+    assert ids(client.get(f"/api/entries?limit={limit}")) == rows[:3]
