@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from config.lib.errors import NotFound
 from webhooks import services
 from webhooks.models import Webhook
 from webhooks.serializers import test_reply
@@ -36,5 +37,8 @@ def managed_id(integration_id: str) -> str | None:
 
 
 def send_test(webhook_id: str) -> dict[str, Any]:
-    """The reply of the test call, after one real attempt. Raises Busy."""
-    return test_reply(services.send_test(webhook=Webhook.objects.get(pk=webhook_id)))
+    """The reply of the test call, after one real attempt. Raises Busy, NotFound."""
+    webhook = Webhook.objects.filter(pk=webhook_id).first()
+    if webhook is None:
+        raise NotFound("Webhook not found")
+    return test_reply(services.send_test(webhook=webhook))

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from config.lib.audit import AuditEntry
 from config.lib.errors import NotFound
-from webhooks import services
+from webhooks import managed, services
 from webhooks.models import Delivery, Event, Webhook
 from webhooks.tests.factories import make_delivery, make_webhook
 from webhooks.tests.receiver import Received, Receiver, Status
@@ -21,6 +21,7 @@ DEEDS: dict[str, Callable[[Webhook], Any]] = {
     "delete": lambda webhook: services.delete(webhook=webhook),
     "rotate": lambda webhook: services.rotate_secret(webhook=webhook),
     "test": lambda webhook: services.send_test(webhook=webhook),
+    "test for an integration": lambda webhook: managed.send_test(webhook.pk),
     "retry failed": lambda webhook: services.retry_failed(webhook=webhook),
     "replay": lambda webhook: services.replay(webhook=webhook, since=timezone.now()),
 }
