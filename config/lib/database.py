@@ -49,9 +49,10 @@ def count_under_lock(table: str, user_id: int, *, condition: str = "true") -> in
     Both statements go in one message, which PostgreSQL takes because our cursors bind parameters themselves. Each has
     its own snapshot, and that of the count is taken when the lock is held.
     """
+    lock = "SELECT FROM auth_user WHERE id = %s FOR NO KEY UPDATE"
     count = f"SELECT count(*) FROM {table} WHERE user_id = %s AND {condition}"  # noqa: S608  # our own words
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT FROM auth_user WHERE id = %s FOR NO KEY UPDATE; {count}", [user_id, user_id])
+        cursor.execute(f"{lock}; {count}", [user_id, user_id])
         cursor.nextset()
         return int(cursor.fetchone()[0])
 
