@@ -8,6 +8,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from math import inf
 
@@ -44,7 +45,6 @@ class Engine:
         self._claimed: deque[tuple[Claimed, float]] = deque()  # and until when it may be sent
         self._results: list[Outcome] = []
         self._record_at = self._look_at = 0.0
-        self._patience = RECORD_WITHIN_SECONDS
         self.attempts = 0
 
     @property
@@ -120,6 +120,10 @@ class Engine:
             self._take(reply, now)
         self._send_some(now)
 
+    def _meanwhile(self) -> AbstractContextManager[None]:
+        """With nothing in hand, PostgreSQL is waited for in psycopg's own way, which is a little quicker."""
+        return waiting_by(self._tend) if self._transport.in_flight or self._claimed else nullcontext()
+
     def _tend(self, descriptor: int, events: int) -> int:
         """How PostgreSQL is waited for: requests proceed meanwhile."""
         came: list[int] = []
@@ -146,12 +150,13 @@ class Engine:
             return
         now, until = timezone.now(), time.monotonic() + LEASE_MARGIN_SECONDS / 2
         self._look_at = inf
-        with waiting_by(self._tend):
+        with self._meanwhile():
             claimed = queue.claim(
                 now=now, free=wanted, cap=self._endpoint_places, busy=self._busy, lease_seconds=lease_seconds()
             )
-            self._busy.update(delivery.webhook_id for delivery in claimed)
-            self._claimed.extend((delivery, until) for delivery in claimed)
+        self._busy.update(delivery.webhook_id for delivery in claimed)
+        self._claimed.extend((delivery, until) for delivery in claimed)
+        with self._meanwhile():
             pause = 0 if len(claimed) == wanted else self._until_next_due(now)
         self._look_at = min(self._look_at, time.monotonic() + pause)  # the bell may have rung meanwhile
 
@@ -179,7 +184,7 @@ class Engine:
         claimed: Claimed = reply.request.key
         self._forget(claimed)
         if not self._results:
-            self._record_at = time.monotonic() + self._patience
+            self._record_at = time.monotonic() + RECORD_WITHIN_SECONDS
         self._results.append(outcome_of(claimed, reply, now))
 
     def _forget(self, claimed: Claimed) -> None:
@@ -189,13 +194,10 @@ class Engine:
 
     def _record(self) -> None:
         results, self._results = self._results, []
-        started = time.monotonic()
         try:
-            with waiting_by(self._tend):
+            with self._meanwhile():
                 conclude(results, timezone.now())
         except (OperationalError, InterfaceError):
             self._results = results + self._results  # for the next try, if it comes before their leases end
             raise
-        # As long as it takes to write, at most: under load batches grow by themselves, else a result hardly waits.
-        self._patience = min(RECORD_WITHIN_SECONDS, time.monotonic() - started)
         self._look_at = 0.0  # places are free, and the next of a strict order may be due
