@@ -18,7 +18,9 @@ Attributes = dict[str, str]
 MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
 MAX_DIRECTORY_BYTES: Final = 1024 * 1024
 MAX_TOKEN_BYTES: Final = 1024 * 1024  # a tag with its attributes, a comment
-MAX_ELEMENTS: Final = 500_000  # of a part that is kept whole
+# Of a part that is kept whole: its elements, and what it unpacks to, for an element may have thousands of attributes.
+MAX_ELEMENTS: Final = 500_000
+MAX_WHOLE_BYTES: Final = 32 * 1024 * 1024
 MAX_NAMES: Final = 10_000  # expat keeps every name of an element or attribute that it has met
 MAX_DEPTH: Final = 64
 READ_BYTES: Final = 64 * 1024
@@ -44,8 +46,11 @@ class Package:
             raise PackageTooLarge(f"it unpacks to more than {MAX_UNPACKED_BYTES} bytes")
         if any(member.flag_bits & ENCRYPTED for member in members):
             raise InvalidPackage("it is protected by a password")
-        if any(member.compress_type not in PLAIN_WAYS or member.header_offset < 0 for member in members):
+        if any(member.compress_type not in PLAIN_WAYS for member in members):
             raise InvalidPackage("it is packed in a way that workbooks are not")
+        # A directory may name places where no file has any.
+        if any(not 0 <= member.header_offset < MAX_UNPACKED_BYTES for member in members):
+            raise InvalidPackage("it is damaged: its directory leads out of it")
         self._members = {member.filename.lower(): member for member in members}
 
     def __contains__(self, name: str) -> bool:
@@ -60,6 +65,8 @@ class Package:
 
     def elements(self, name: str) -> list[tuple[str, Attributes]]:
         """All elements of a small part, in order."""
+        if name in self and self._members[name.lower()].file_size > MAX_WHOLE_BYTES:
+            raise PackageTooLarge(f"its part {name} unpacks to more than {MAX_WHOLE_BYTES} bytes")
         found: list[tuple[str, Attributes]] = []
         for _ in self.parse(name, lambda *element: found.append(element)):
             if len(found) > MAX_ELEMENTS:

@@ -14,7 +14,7 @@ from math import isfinite
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
-from bulk_orders.packages import Attributes, InvalidPackage, Package, opened
+from bulk_orders.packages import Attributes, InvalidPackage, Package, PackageTooLarge, opened
 
 Row = tuple[int, list[str]]
 
@@ -22,6 +22,7 @@ Row = tuple[int, list[str]]
 MAX_ROWS: Final = 1_048_576
 MAX_COLUMNS: Final = 200
 MAX_CELL_CHARACTERS: Final = 32_767
+MAX_TEXTS: Final = 5_000_000  # a hundred thousand lines have fewer cells
 # Built-in formats that show days or percentages, and what of any other is not shown for a figure's sake.
 DAYS: Final = frozenset({14, 15, 16, 17, 22, *range(27, 32), 34, 35, 36, *range(50, 59)})
 PERCENTAGES: Final = frozenset({9, 10})
@@ -130,7 +131,8 @@ class Texts:
                 self._ends.append(self._ends[-1] + len(text))
 
         for _ in package.parse(path, pieces.start, end=end, text=pieces.text):
-            pass
+            if len(self._ends) > MAX_TEXTS:
+                raise PackageTooLarge(f"it has more than {MAX_TEXTS:,} texts")
         file.flush()
         if self._ends[-1]:
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

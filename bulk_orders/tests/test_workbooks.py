@@ -1,6 +1,7 @@
 """Workbooks as spreadsheet programs write them, and as nobody should."""
 
 import io
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from bulk_orders import packages
+from bulk_orders import packages, workbooks
 from bulk_orders.packages import InvalidPackage, PackageTooLarge
 from bulk_orders.sheets import text_of
 from bulk_orders.workbook_export import PARTS, write_rows
@@ -261,6 +262,35 @@ def test_small_parts_have_few_elements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "MAX_ELEMENTS", 20)
     with pytest.raises(PackageTooLarge, match="too many elements"):
         list(read_rows(package(styles=styles(*["0"] * 30))))
+
+
+def test_small_parts_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "MAX_WHOLE_BYTES", 1_000)
+    with pytest.raises(PackageTooLarge, match=r"styles\.xml unpacks to more than 1000"):
+        list(read_rows(package(styles=f"<styleSheet{''.join(f' a{number}=_' for number in range(200))}/>")))
+
+
+def test_texts_are_not_countless(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbooks, "MAX_TEXTS", 1_000)
+    with pytest.raises(PackageTooLarge, match="more than 1,000 texts"):
+        list(read_rows(package(sharedStrings=f"<sst>{'<si/>' * 20_000}</sst>")))
+
+
+@pytest.mark.parametrize("place", [2**40, 2**63, 2**64 - 1])
+def test_a_part_that_lies_beyond_all_files_is_refused(place: int) -> None:
+    """Seeking there is not an error of zip, but of the system."""
+    whole = bytearray(STORED)
+    entry = whole.index(b"PK\x01\x02")
+    name = int.from_bytes(whole[entry + 28 : entry + 30], "little")
+    whole[entry + 30 : entry + 32] = (12).to_bytes(2, "little")
+    whole[entry + 42 : entry + 46] = b"\xff" * 4  # see the extra field
+    at = entry + 46 + name
+    whole[at:at] = struct.pack("<HHQ", 1, 8, place)
+    end = whole.rindex(b"PK\x05\x06")
+    size = int.from_bytes(whole[end + 12 : end + 16], "little") + 12
+    whole[end + 12 : end + 16] = size.to_bytes(4, "little")
+    with pytest.raises(InvalidPackage, match="leads out of it"):
+        list(read_rows(io.BytesIO(whole)))
 
 
 def test_uncommon_ways_of_packing_and_passwords_are_refused() -> None:
