@@ -16,6 +16,7 @@ Lines = Iterator[Sequence[str]]
 Text = Iterator[str] | Iterator[bytes]
 
 ROWS_A_FETCH: Final = 2_000
+MAX_TOLD: Final = 10_000  # characters; a cell that is too long would make an upload of the whole file fail
 
 
 class Echo:
@@ -61,11 +62,16 @@ def _lines(results: Iterator[Result]) -> Lines:
 
 def _line(result: Result) -> list[str]:
     """Error and cells. An order that a line cannot hold comes without cells: uploaded, it fails, and is not cut."""
-    error, form = result.error or "", result.order_data
+    error, form = _cut(result.error or ""), result.order_data
     if excess := surplus(form):
-        error = f"{error}; A line cannot hold all of this order ({excess}): correct it in the JSONL download"
-        form = {"clientRef": form.get("clientRef")}
+        error = f"{error}; A line cannot hold all of this order ({_cut(excess)}): correct it in the JSONL download"
+        reference = {"clientRef": form.get("clientRef")}
+        form = {} if surplus(reference) else reference
     return [guarded(error), *line_of(form)]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TOLD else f"{text[:MAX_TOLD]} …"
 
 
 TABLES: Final[dict[str, Callable[[Lines], Text]]] = {"csv": _csv, "xlsx": write_rows}

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from bulk_orders.workbooks import MAX_CELL_CHARACTERS
+
 ITEM: Final = (
     *("productId", "schemeName", "transactionType", "amount", "units", "orderType"),
     *("sourceSchemeId", "sourceSchemeName", "settlementAccount"),
@@ -85,7 +87,8 @@ def surplus(form: Any) -> str:
     keys += _unheld(_first(items, 0), ("id", *ITEM), "cartItems.")
     for k in NOMINEES:
         keys += _unheld(_first(nominees, k - 1), ("id", *map(_key, NOMINEE)), "nominees.")
-    return ", ".join([*excess, *dict.fromkeys(keys)])
+    long = [name for name, text in zip(COLUMNS, line_of(form), strict=True) if len(text) > MAX_CELL_CHARACTERS]
+    return ", ".join([*excess, *dict.fromkeys(keys), *long])
 
 
 def text_of(value: Any) -> str:

@@ -92,6 +92,15 @@ def test_an_order_that_no_line_can_hold_comes_as_its_error_alone(api: APIClient)
     assert upload(api, text).json()["summary"]["submitted"] == 0
 
 
+def test_no_cell_of_a_download_is_too_long_for_an_upload(api: APIClient) -> None:
+    long = order_form(cartItems=[cart_item(amount=0)] * 1_000, clientRef="x" * 40_000)
+    batch = work(submit(api, long, order_form(cartItems=[cart_item(amount=0, schemeName="x" * 40_000)])))
+    for name in ("csv", "xlsx"):
+        text = api.get(f"{BATCHES}/{batch.pk}/results.{name}").getvalue()
+        summary = upload(api, text, f"a.{name}").json()["summary"]
+        assert (summary["total"], summary["failed"]) == (2, 2)
+
+
 def test_a_workbook_and_a_jsonl_of_failed_rows_can_be_uploaded_as_they_are(api: APIClient) -> None:
     whole = order_form(cartItems=[cart_item(amount=0)] * 2, settlementAccount={"id": 1}, note="\u20b9 = <&>")
     batch = work(submit(api, order_form(cartItems=[cart_item(amount=0)], clientRef="=A"), whole, None))

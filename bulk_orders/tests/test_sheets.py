@@ -75,6 +75,7 @@ def test_shares_may_bear_the_sign_that_sheets_show(text: str) -> None:
         ({"cartItems": [{"id": "1", "amount": 5, "closeAc": False}], "nominees": [{"id": "1", "pan": "x"}]}, ""),
         ({"cartItems": [{}, {}], "nominees": [{}] * 4}, "2 cart items, 4 nominees"),
         ({"settlementAccount": {"id": 1}, "euin": "E123456"}, "settlementAccount, euin"),
+        ({"clientRef": "x" * 32_767, "branchCode": "x" * 32_768}, "branchCode"),
         ({"cartItems": [{"closeAc": True, "nav": 5}]}, "cartItems.closeAc, cartItems.nav"),
         (
             {"nominees": [{}, {"isMinor": True}], "transactionMode": {"fax": "1"}},
