@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import PurePath
 from typing import IO, Any, Final, TypeAlias
 
@@ -67,7 +68,8 @@ def digest(file: Upload) -> str:
 
 
 def rows_of(file: Upload) -> Iterator[Any]:
-    """The order forms of a file, whose extension says what it is and whose content must agree."""
+    """The order forms of a file, whose extension says what it is and whose content must agree. The first is read at
+    once: what comes before it, such as all texts of a workbook, may take longer than a transaction may stand still."""
     extension = PurePath(file.name or "").suffix.lower()
     reader = READERS.get(extension)
     if reader is None:
@@ -80,7 +82,7 @@ def rows_of(file: Upload) -> Iterator[Any]:
         raise UnreadableFile(f"The content is not that of a {extension} file")
     file.seek(0)
     assert file.file is not None
-    return reader(file.file)
+    return _begun(reader(file.file))
 
 
 def read_csv(file: IO[bytes]) -> Iterator[Any]:
@@ -118,6 +120,11 @@ READERS: Final[dict[str, Callable[[IO[bytes]], Iterator[Any]]]] = {
     ".jsonl": read_jsonl,
     ".xlsx": read_xlsx,
 }
+
+
+def _begun(rows: Iterator[Any]) -> Iterator[Any]:
+    first = [*islice(rows, 1)]
+    return chain(first, rows)
 
 
 def _forms(lines: Iterator[tuple[int, Sequence[str]]]) -> Iterator[Any]:

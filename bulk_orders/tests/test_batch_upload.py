@@ -52,6 +52,13 @@ def upload(client: APIClient, content: bytes, name: str = "orders.csv", **fields
     return client.post(UPLOAD, data, format="multipart", **headers)
 
 
+@pytest.mark.parametrize("extension", ["csv", "xlsx"])
+def test_a_file_is_begun_before_there_is_a_transaction_that_could_stand_still(extension: str) -> None:
+    content = {"csv": b"colour\nred\n", "xlsx": workbook(["colour"], ["red"])}[extension]
+    with pytest.raises(uploads.UnreadableFile, match="Unknown columns: colour"):
+        uploads.rows_of(SimpleUploadedFile(f"orders.{extension}", content))
+
+
 def refused(reply: Any, text: str) -> bool:
     assert reply.status_code == 400, reply.content
     assert text in reply.json()["message"], reply.json()
