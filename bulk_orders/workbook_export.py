@@ -87,7 +87,9 @@ def _row(number: int, cells: Sequence[str]) -> str:
 
 def _cell(place: str, text: str) -> str:
     shown = escape(UNWRITABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", text))
-    return f'<c r="{place}" s="1" t="inlineStr"><is><t xml:space="preserve">{shown}</t></is></c>'
+    # Spreadsheet programs trim a text unless told not to; to say so in every cell would be a quarter of the sheet.
+    kept = "" if text == text.strip() else ' xml:space="preserve"'
+    return f'<c r="{place}" s="1" t="inlineStr"><is><t{kept}>{shown}</t></is></c>'
 
 
 @cache
