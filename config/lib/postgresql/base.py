@@ -2,12 +2,13 @@
 
 import logging
 import select
+import time
 from typing import Any
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.postgresql import base
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +29,14 @@ def fill_pool(seconds: float = 4) -> None:
     pool: ConnectionPool[Any] | None = wrapper.pool if isinstance(wrapper, DatabaseWrapper) else None
     if pool is None:
         return
-    try:
-        pool.open(wait=True, timeout=seconds)
-    except PoolTimeout as error:
-        logger.warning("pool_not_filled", exc_info=error)
+    pool.open()
+    until = time.monotonic() + seconds
+    # Not by the pool's own `wait`: it closes for good a pool that is late.
+    while pool.get_stats()["pool_available"] < pool.min_size:
+        if time.monotonic() >= until:
+            logger.warning("pool_not_filled")
+            return
+        time.sleep(0.01)
 
 
 def is_open(connection: psycopg.Connection[Any]) -> bool:

@@ -100,3 +100,4 @@ def test_a_process_starts_without_a_database(pooled: DatabaseWrapper, monkeypatc
     monkeypatch.setattr(base, "connections", {"default": pooled})
     fill_pool(seconds=0.2)
     assert pooled.pool.get_stats()["pool_available"] == 0
+    assert not pooled.pool.closed  # else it would never serve anybody, also once PostgreSQL is there
