@@ -64,12 +64,12 @@ class Engine:
                     break
                 ask_at = time.monotonic() + ASK_EVERY_SECONDS
             self._claim()
-        self._finish()
+        self.finish()
 
     def run_shift(self, bell: Doorbell, *, leave: Callable[[bool], bool]) -> None:
         """Deliver, woken by `bell`, until `leave(idle)` says yes; it is asked a few times a second.
 
-        What is in hand by then is sent, waited for and recorded.
+        What is in hand by then is for `finish`: the bell need not wait for it, nor the next engine for the bell.
         """
         self._look_at = 0.0
         self._transport.watch(bell.fileno(), lambda _: self._rung(bell))
@@ -80,15 +80,22 @@ class Engine:
                     self._work(left)
         finally:
             self._transport.unwatch(bell.fileno())
-        self._finish()
 
-    def _work(self, patience: float) -> None:
+    def finish(self) -> None:
+        """Send, wait for and record what is in hand. What can't be recorded within its lease is somebody else's."""
+        until = time.monotonic() + lease_seconds()
+        while not self.idle and time.monotonic() < until:
+            self._work(ASK_EVERY_SECONDS, claiming=False)
+
+    def _work(self, patience: float, *, claiming: bool = True) -> None:
         try:
-            self._claim()
+            if claiming:
+                self._claim()
             self._proceed(patience)
         except (OperationalError, InterfaceError) as error:
             logger.warning("webhook_engine_without_database", extra={"reason": str(error)})
             self._outlast()
+            self._look_at = 0.0  # a claim that failed has left it to the bell, which may not ring
 
     def _outlast(self) -> None:
         """Without PostgreSQL, replies are taken all the same: recorded within their leases, they are not sent again."""
@@ -100,10 +107,6 @@ class Engine:
     def _rung(self, bell: Doorbell) -> None:
         bell.hush()
         self._look_at = 0.0
-
-    def _finish(self) -> None:
-        while not self.idle:
-            self._proceed(ASK_EVERY_SECONDS)
 
     def _proceed(self, patience: float) -> None:
         now = time.monotonic()

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from config.lib.valkey import client
 from webhooks import engine as engine_module
-from webhooks import nudge, outbox, tasks
+from webhooks import nudge, outbox, queue, tasks
 from webhooks.delivery import conclude
 from webhooks.engine import Engine
 from webhooks.events import EventName
@@ -266,6 +266,22 @@ class TestShifts:
         with Doorbell() as bell:
             Engine(transport).run_shift(bell, leave=lambda idle: idle and statuses([delivery]) == ["delivered"])
         assert len(receiver.received) == 1
+
+    def test_what_could_not_be_claimed_is_claimed_as_soon_as_the_database_is_back(
+        self, owner: User, receiver: Receiver, transport: Transport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        delivery, claim = make_delivery(make_webhook(owner, receiver.url)), queue.claim
+
+        def down(**_: object) -> None:
+            monkeypatch.setattr(queue, "claim", claim)
+            raise OperationalError("the server has gone away")
+
+        monkeypatch.setattr(queue, "claim", down)
+        monkeypatch.setattr(engine_module, "RECONNECT_SECONDS", 0)
+        monkeypatch.setattr(connection, "close", lambda: None)  # it is the test's own, too
+        with Doorbell() as bell:  # which nobody rings
+            Engine(transport).run_shift(bell, leave=until(lambda: statuses([delivery]) == ["delivered"], seconds=3))
+        assert statuses([delivery]) == ["delivered"]
 
 
 class TestLeaving:
