@@ -65,15 +65,16 @@ def message_taken() -> None:
 
 
 def may_leave(idle: bool, until: float) -> bool:
-    """Whether an engine may end its shift: its time is up, or others have use for the process, or it is one too many.
+    """Whether an engine may end its shift: others have use for the process, or it is idle and one too many.
 
-    Where there is much to do, one engine goes on all the same. With Valkey down all stay, for no message could
-    start another.
+    Where there is much to do, one engine goes on all the same, until its time is up. With Valkey down all stay, for no
+    message could start another.
     """
     try:
-        if time.monotonic() >= until:
-            return bool(client().ping())
-        return (_others_wait() or not _lingers()) if idle else (_others_wait() and not _lingers())
+        others_wait, is_over = _others_wait(), time.monotonic() >= until
+        if idle:
+            return others_wait or is_over or not _lingers()
+        return others_wait and (is_over or not _lingers())
     except (redis.ConnectionError, redis.TimeoutError):
         return False
 

@@ -148,14 +148,16 @@ class TestShifts:
             Engine(transport).run_shift(bell, leave=until(lambda: Attempt.objects.count() == 3))
         assert statuses([delivery]) == ["delivered"]
 
-    def test_what_is_in_flight_is_finished_before_leaving(
+    def test_what_is_in_flight_when_a_shift_ends_is_finished(
         self, owner: User, receiver: Receiver, transport: Transport
     ) -> None:
         make_webhook(owner, receiver.url)
         publish(owner, *["order.created"] * 10)
         receiver.answers(Status(delay=0.5))
+        engine = Engine(transport, endpoint_places=4)
         with Doorbell() as bell:
-            Engine(transport, endpoint_places=4).run_shift(bell, leave=until(lambda: len(receiver.received) >= 4))
+            engine.run_shift(bell, leave=until(lambda: len(receiver.received) >= 4))
+        engine.finish()
         assert Delivery.objects.filter(status="delivered").count() == len(receiver.received)
         assert not Delivery.objects.filter(lease__isnull=False).exists()
 
@@ -172,6 +174,7 @@ class TestShifts:
             done = until(lambda: Delivery.objects.filter(webhook__user=owner, status="delivered").count() == 100)
             with Doorbell() as bell:
                 engine.run_shift(bell, leave=done)
+            engine.finish()
             assert len(receiver.received) == 100
             assert len(hung.received) <= 8 * 2
 
@@ -307,15 +310,21 @@ class TestLeaving:
         finally:
             client().delete("bulk_orders")
 
-    def test_a_shift_ends_by_the_clock(self) -> None:
+    def test_when_its_time_is_up_it_leaves_if_it_has_nothing_to_do_or_others_wait(self) -> None:
         assert nudge.may_leave(idle=True, until=0)
-        assert nudge.may_leave(idle=False, until=0)
+        assert not nudge.may_leave(idle=False, until=0)
+        client().lpush("bulk_orders", b"{}")
+        try:
+            assert nudge.may_leave(idle=False, until=0)
+        finally:
+            client().delete("bulk_orders")
 
 
 class TestTasks:
     @pytest.fixture(autouse=True)
     def fresh_engine(self, transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tasks, "engine", lambda: Engine(transport))
+        engine = Engine(transport)
+        monkeypatch.setattr(tasks, "engine", lambda: engine)
 
     def test_a_shift_delivers_and_ends_when_the_worker_stops(
         self, owner: User, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
@@ -332,6 +341,30 @@ class TestTasks:
         tasks.deliver_due()
         assert statuses([delivery]) == ["delivered"]
         assert messages() == 0
+
+    def test_the_next_engine_is_called_before_the_slow_have_ended(
+        self, owner: User, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        webhook = make_webhook(owner, receiver.url, rate_limit=1)
+        deliveries = [make_delivery(webhook) for _ in range(2)]
+        receiver.answers(Status(delay=0.5))
+        stopping, at_the_call, ring = bytearray(1), [], nudge.ring
+        monkeypatch.setattr(tasks, "_stopping", stopping)
+
+        def stop_after_one() -> None:
+            receiver.wait_for(1)
+            stopping[0] = 1
+
+        def watched_ring() -> None:
+            at_the_call.extend(statuses(deliveries))
+            ring()
+
+        monkeypatch.setattr(nudge, "ring", watched_ring)
+        threading.Thread(target=stop_after_one, daemon=True).start()
+        tasks.deliver_due()
+        assert at_the_call == ["pending"] * 2
+        assert sorted(statuses(deliveries)) == ["delivered", "pending"]
+        assert messages() == 1
 
     def test_an_engine_that_leaves_work_behind_calls_the_next(
         self, owner: User, monkeypatch: pytest.MonkeyPatch
