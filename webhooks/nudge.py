@@ -25,6 +25,7 @@ TASK = "webhooks.tasks.deliver_due"
 MESSAGE_WAITING = "webhooks:message-waiting"
 MESSAGE_LIFE_SECONDS = 10
 OWN_QUEUE = "webhooks"
+_OTHER_QUEUES = sorted({route["queue"] for route in settings.CELERY_TASK_ROUTES.values()} - {OWN_QUEUE})
 LINGERING = "webhooks:lingering"
 LINGERING_SECONDS = 3
 SILENCE_SECONDS = 2.0  # after Valkey has failed; the sweep's period
@@ -67,21 +68,20 @@ def message_taken() -> None:
 def may_leave(idle: bool, until: float) -> bool:
     """Whether an engine may end its shift: others have use for the process, or it is idle and one too many.
 
-    Where there is much to do, one engine goes on all the same, until its time is up. With Valkey down all stay, for no
-    message could start another.
+    Where there is much to do, one engine goes on all the same, until its time is up and anything at all waits for a
+    process. With Valkey down all stay, for no message could start another.
     """
     try:
-        others_wait, is_over = _others_wait(), time.monotonic() >= until
+        others_wait, is_over = _wait(*_OTHER_QUEUES), time.monotonic() >= until
         if idle:
             return others_wait or is_over or not _lingers()
-        return others_wait and (is_over or not _lingers())
+        return (is_over and _wait(OWN_QUEUE)) or (others_wait and (is_over or not _lingers()))
     except (redis.ConnectionError, redis.TimeoutError):
         return False
 
 
-def _others_wait() -> bool:
-    """Whether tasks of other queues wait for a process."""
-    queues = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()} - {OWN_QUEUE}
+def _wait(*queues: str) -> bool:
+    """Whether tasks of these queues wait for a process."""
     pipeline = client().pipeline(transaction=False)
     for name in queues:
         pipeline.llen(name)

@@ -49,9 +49,11 @@ def deliver_due() -> None:
         engine().run_shift(bell, leave=lambda idle: bool(_stopping[0]) or nudge.may_leave(idle, until))
     # Nobody counts on our listening any more: what was committed since our last look is for the next engine, which need
     # not wait for the slow ones that we have in flight.
-    if queue.count_due(timezone.now(), most=1):
-        nudge.ring()
-    engine().finish()
+    try:
+        if queue.count_due(timezone.now(), most=1):
+            nudge.ring()
+    finally:
+        engine().finish()
 
 
 def carry_on(wanted: Callable[[], bool]) -> None:

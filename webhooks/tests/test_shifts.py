@@ -310,14 +310,15 @@ class TestLeaving:
         finally:
             client().delete("bulk_orders")
 
-    def test_when_its_time_is_up_it_leaves_if_it_has_nothing_to_do_or_others_wait(self) -> None:
+    @pytest.mark.parametrize("queue", ["bulk_orders", "webhooks"])
+    def test_when_its_time_is_up_it_leaves_if_it_has_nothing_to_do_or_anything_waits(self, queue: str) -> None:
         assert nudge.may_leave(idle=True, until=0)
         assert not nudge.may_leave(idle=False, until=0)
-        client().lpush("bulk_orders", b"{}")
+        client().lpush(queue, b"{}")
         try:
             assert nudge.may_leave(idle=False, until=0)
         finally:
-            client().delete("bulk_orders")
+            client().delete(queue)
 
 
 class TestTasks:
