@@ -39,6 +39,9 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("suite")
 
+from config.lib import announcements, rate_limits  # noqa: E402  # they read the settings
+from webhooks import nudge  # noqa: E402
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
@@ -51,6 +54,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: _execute(again))
         yield
+
+
+@pytest.fixture(autouse=True)
+def valkey_is_asked_again() -> None:
+    """Who has found Valkey gone leaves it alone for a second or two, which is none of the next test's business."""
+    rate_limits.Silence.until = announcements._silent_until = nudge._silent_until = 0.0
 
 
 def _as_migrated() -> list[str]:
