@@ -48,10 +48,10 @@ def _csv(lines: Lines) -> Iterator[str]:
 
 
 def _jsonl(results: Iterator[Result]) -> Iterator[bytes]:
-    """Whole forms: what a sheet's line has no room for is here."""
+    """Whole forms: what a sheet's line has no room for is here. The verdict is ours: a row's own does not hide it."""
     for result in results:
         form = result.order_data if isinstance(result.order_data, dict) else {}
-        yield exact_json.dumps({"index": result.order_index, "error": result.error} | form) + b"\n"
+        yield exact_json.dumps(form | {"index": result.order_index, "error": result.error}) + b"\n"
 
 
 def _lines(results: Iterator[Result]) -> Lines:

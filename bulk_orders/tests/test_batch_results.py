@@ -122,6 +122,13 @@ def test_a_line_of_ones_own_may_speak_of_an_index(api: APIClient) -> None:
     assert batch.results.get().order_data == row
 
 
+def test_a_rows_own_index_and_error_do_not_hide_the_verdict(api: APIClient) -> None:
+    batch = work(submit(api, order_form(), order_form(cartItems=[], index=7, error="none", note=0)))
+    (line,) = api.get(f"{BATCHES}/{batch.pk}/results.jsonl").getvalue().splitlines()
+    row = exact_json.loads(line)
+    assert (row["index"], row["error"], row["note"]) == (1, "Cart items are required", 0)
+
+
 @pytest.mark.parametrize("name", ["results", "results.csv", "results.xlsx", "results.jsonl"])
 def test_results_belong_to_the_submitter(api: APIClient, owner: User, outsider: User, name: str) -> None:
     path = f"{BATCHES}/{work(submit(api, BAD)).pk}/{name}"
