@@ -127,7 +127,9 @@ def _named(form: Any, names: Iterable[str], prefix: str = "") -> dict[str, Any]:
 def _unheld(form: Any, held: Collection[str], prefix: str) -> list[str]:
     """Keys that say something and have no column."""
     said = form.items() if isinstance(form, dict) else ()
-    return [prefix + name[:CUT] for name, value in said if name not in held and value not in (None, "", False, [], {})]
+    unheld = [(name, value) for name, value in said if name not in held]
+    # 0 says something, and equals False.
+    return [prefix + name[:CUT] for name, value in unheld if value is not False and value not in (None, "", [], {})]
 
 
 def _first(forms: Any, at: int) -> Any:

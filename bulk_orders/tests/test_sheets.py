@@ -76,6 +76,7 @@ def test_shares_may_bear_the_sign_that_sheets_show(text: str) -> None:
         ({"cartItems": [{}, {}], "nominees": [{}] * 4}, "2 cart items, 4 nominees"),
         ({"settlementAccount": {"id": 1}, "euin": "E123456"}, "settlementAccount, euin"),
         ({"clientRef": "x" * 32_767, "branchCode": "x" * 32_768}, "branchCode"),
+        ({"discount": 0, "rebate": 0.0, "isUrgent": False}, "discount, rebate"),
         ({"cartItems": [{"closeAc": True, "nav": 5}]}, "cartItems.closeAc, cartItems.nav"),
         (
             {"nominees": [{}, {"isMinor": True}], "transactionMode": {"fax": "1"}},
