@@ -26,7 +26,7 @@ MAX_TEXTS: Final = 5_000_000  # a hundred thousand lines have fewer cells
 # Built-in formats that show days or percentages, and what of any other is not shown for a figure's sake.
 DAYS: Final = frozenset({14, 15, 16, 17, 22, *range(27, 32), 34, 35, 36, *range(50, 59)})
 PERCENTAGES: Final = frozenset({9, 10})
-UNSHOWN: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^]]*\]')
+UNSHOWN: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^]]*\]|general|standard', re.IGNORECASE)
 ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 TRUTH: Final = {"1": "true", "true": "true", "0": "false", "false": "false"}
 

@@ -139,11 +139,12 @@ def test_figures_have_the_digits_that_are_shown(stored: str, shown: str) -> None
             ("9", "0.335", "33.5%"),
         ),
         *(("9", "1", "100%"), ("173", "0.07", "7%"), ("2", "5.50", "5.5"), ("174", "12", "12")),
+        *(("175", "12", "12"), ("176", "32964", "32964")),
     ],
 )
 def test_days_and_percentages_are_told_from_figures_by_their_format(format_: str, stored: str, shown: str) -> None:
     codes = {"_170": "[$-409]dd\\-mmm\\-yy;@", "_171": "#,##0 &quot;days&quot;", "_172": "[Red]0.00_d", "_173": "0.00%"}
-    sheet = styles("0", format_, **codes, _174="General")
+    sheet = styles("0", format_, **codes, _174="General", _175="STANDARD", _176="Standard;-Standard")
     assert cells(f'<c s="1"><v>{stored}</v></c>', styles=sheet) == [shown]
 
 
