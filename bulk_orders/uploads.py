@@ -100,7 +100,8 @@ def read_jsonl(file: IO[bytes]) -> Iterator[Any]:
             if text.strip():
                 yield _without_verdict(exact_json.loads(text.strip()))
         except json.JSONDecodeError as error:
-            raise UnreadableFile(f"{error.msg} (column {error.colno})", number) from None
+            column = len(text) - len(text.lstrip()) + error.colno
+            raise UnreadableFile(f"{error.msg} (column {column})", number) from None
         except ValueError as error:
             raise UnreadableFile(str(error), number) from None
 
@@ -129,16 +130,20 @@ def _begun(rows: Iterator[Any]) -> Iterator[Any]:
 
 def _forms(lines: Iterator[tuple[int, Sequence[str]]]) -> Iterator[Any]:
     """Header, then one order a line; blank lines are none."""
-    number, names = next((line for line in lines if any(line[1])), (1, []))
+    number, names = next((line for line in lines if _says_something(line[1])), (1, []))
     try:
         header = checked_header(names)
     except InvalidHeader as error:
         raise UnreadableFile(str(error), number) from None
     for number, cells in lines:
-        if any(cells[len(header) :]) or len(cells) > MAX_COLUMNS:
+        if _says_something(cells[len(header) :]) or len(cells) > MAX_COLUMNS:
             raise UnreadableFile(f"has more cells than the {len(header)} columns of the header", number)
-        if any(cells):
+        if _says_something(cells):
             yield form_of(dict(zip(header, cells, strict=False)))
+
+
+def _says_something(cells: Sequence[str]) -> bool:
+    return any(map(str.strip, cells))
 
 
 def _without_verdict(row: Any) -> Any:

@@ -88,7 +88,7 @@ def test_a_jsonl_holds_a_form_a_line(api: APIClient) -> None:
 def test_a_workbook_is_read_with_its_figures_and_days(api: APIClient) -> None:
     header = [*LINE, "nominee1Percentage", "nominee1Pan", "nominee1DateOfBirth", "error"]
     row = ["A", "Value Fund", "Purchase", 500.5, "Online", False, 100, "ABCDE1234F", date(1990, 4, 1), "was wrong"]
-    reply = upload(api, workbook(header, row, [None] * 10), "orders.xlsx")
+    reply = upload(api, workbook([" "], header, row, [None] * 10, [" ", "\t"]), "orders.xlsx")
     assert reply.json()["summary"] == {"total": 1, "submitted": 1, "failed": 0, "errors": []}
     work(reply.json()["batchId"])
     form = Order.objects.get().order_form_data
@@ -129,6 +129,7 @@ def test_bad_options_are_refused(api: APIClient, options: str) -> None:
         (b'{"a": 1}\n{oops}', "a.jsonl", "Line 2: Expecting property name enclosed in double quotes (column 2)"),
         (b'{"a":\n5}', "a.jsonl", "Line 1: Expecting value (column 6)"),
         (b"[" * 50 + b"]" * 50, "a.jsonl", "Line 1: JSON is nested deeper"),
+        (b'  \t{"a": 1,, "b": 2}', "a.jsonl", "Line 1: Expecting property name enclosed in double quotes (column 12)"),
         (b'{"a": NaN}', "a.jsonl", "Line 1: NaN is not JSON"),
         (b"\xff", "a.jsonl", "Line 1: not UTF-8 text"),
         (b"clientRef\nA", "a.txt", "The file must be one of .csv, .jsonl, .xlsx"),
@@ -155,7 +156,7 @@ def test_blank_lines_are_none_but_not_endless(api: APIClient, monkeypatch: pytes
 
 
 def test_blank_lines_may_stand_before_the_header_and_between(api: APIClient) -> None:
-    text = b"\r\n,,\r\n" + sheet(LINE) + b"\r\n,,\r\n" + sheet(LINE | {"clientRef": "B"}).partition(b"\n")[2]
+    text = b"\r\n,,\r\n" + sheet(LINE) + b"\r\n , ,,,,,,, \r\n   \r\n" + sheet(LINE | {"clientRef": "B"}).partition(b"\n")[2]
     assert upload(api, text).json()["summary"]["submitted"] == 2
 
 
