@@ -93,7 +93,7 @@ def conclude(outcomes: Sequence[Outcome], now: datetime) -> None:
         settings.WEBHOOK_DISABLE_AFTER_HOURS,
     )
     with transaction.atomic():
-        for webhook_id, reason in queue.record(outcomes, now=now, patience=patience):
+        for webhook_id, reason in sorted(queue.record(outcomes, now=now, patience=patience)):
             disable(webhook_id=webhook_id, reason=reason, now=now)
         announce(*{outcome.webhook_id for outcome in outcomes})
     metrics.attempted(outcomes)

@@ -20,7 +20,8 @@ def keep_managed(
     The URL is taken as checked. Keeping an active one also starts anew a webhook that was disabled.
     """
     with transaction.atomic():
-        row = Webhook.objects.select_for_update().filter(integration_id=integration_id).first()
+        goes = url is None or secret is None
+        row = Webhook.objects.select_for_update(no_key=not goes).filter(integration_id=integration_id).first()
         if url is None or secret is None:
             if row is not None:
                 row.delete()

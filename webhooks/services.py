@@ -97,7 +97,7 @@ def update(
     if "url" in changes:
         verify_url(changes["url"])
     with transaction.atomic():
-        row = _unmanaged(webhook)
+        row = _unmanaged(_locked(webhook))
         before = _facts(row)
         apply(row, changes, timezone.now())
         audit.record("webhook.updated", target=row, actor=actor, address=address, before=before, after=_facts(row))
@@ -127,7 +127,7 @@ def apply(row: Webhook, changes: Mapping[str, Any], now: datetime) -> None:
 def delete(*, webhook: Webhook, actor: User | None = None, address: str | None = None) -> None:
     """The webhook goes, and its deliveries with it. Raises ManagedByIntegration."""
     with transaction.atomic():
-        row = _unmanaged(webhook)
+        row = _unmanaged(_locked(webhook, to_delete=True))
         audit.record("webhook.deleted", target=row, actor=actor, address=address, before=_facts(row))
         row.delete()
         announce(webhook.pk)
@@ -162,7 +162,7 @@ def send_test(*, webhook: Webhook) -> Delivery:
     data = {"test": True, "timestamp": as_utc(timezone.now()), "webhookId": webhook.pk}
     with sender().place():
         with transaction.atomic():
-            delivery_id = outbox.publish_to(_locked(webhook, no_key=True), EventName.WEBHOOK_TEST, data)
+            delivery_id = outbox.publish_to(_locked(webhook), EventName.WEBHOOK_TEST, data)
         return _attempt(delivery_id)
 
 
@@ -223,7 +223,7 @@ def _sent(request: Request) -> Reply:
 def retry_failed(*, webhook: Webhook, max_retries: int | None = None) -> backlog.Requeued:
     """Make due every failed delivery (with fewer than `max_retries` attempts): each gets one more attempt."""
     with transaction.atomic():
-        row = _locked(webhook, no_key=True)
+        row = _locked(webhook)
         transaction.on_commit(nudge.ring, robust=True)
         announce(row.pk)
         return backlog.requeue_failed(row, max_retries=max_retries, now=timezone.now())
@@ -250,7 +250,7 @@ def replay(
     With `statuses`, only what has a delivery in one of them. Returns their number; `dry_run` only counts.
     """
     with transaction.atomic():
-        row = _locked(webhook, no_key=True)
+        row = _locked(webhook)
         selection = backlog.Selection(row, since, until or timezone.now(), _known(events or row.events), statuses)
         if dry_run:
             return backlog.count(selection, now=timezone.now())
@@ -288,16 +288,16 @@ def _invalid(name: str, message: str) -> BadRequest:
     return BadRequest(message, code=code, details=[{"path": f"/{name}", "code": code, "message": message}])
 
 
-def _unmanaged(webhook: Webhook) -> Webhook:
-    row = _locked(webhook)
+def _unmanaged(row: Webhook) -> Webhook:
     if row.integration_id:
         raise ManagedByIntegration(row.integration_id)
     return row
 
 
-def _locked(webhook: Webhook, *, no_key: bool = False) -> Webhook:
+def _locked(webhook: Webhook, *, to_delete: bool = False) -> Webhook:
     """Its row until the transaction ends. Raises NotFound: it may have been deleted since the caller read it."""
-    row = Webhook.objects.select_for_update(no_key=no_key).filter(pk=webhook.pk).first()
+    # Whoever has published to it keeps its key until their transaction ends: only who deletes it has to wait for them.
+    row = Webhook.objects.select_for_update(no_key=not to_delete).filter(pk=webhook.pk).first()
     if row is None:
         raise NotFound("Webhook not found")
     return row

@@ -1,0 +1,74 @@
+"""Who waits for whom: publishers, engines and people want an endpoint's row at the same time."""
+
+from collections.abc import Callable
+from threading import Thread
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.utils import timezone
+
+from webhooks import managed, outbox, services
+from webhooks.disabling import disable
+from webhooks.models import Webhook
+from webhooks.tests.factories import SECRET, make_managed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WAITS_FOR_A_ROW = "SELECT FROM pg_locks WHERE NOT granted AND locktype IN ('tuple', 'transactionid')"
+
+
+def beside_us(deed: Callable[[], object]) -> Thread:
+    """Begin a deed on a connection of its own; return when it has ended, or waits for a row."""
+
+    def run() -> None:
+        try:
+            with transaction.atomic():
+                deed()
+        finally:
+            connection.close()
+
+    thread = Thread(target=run)
+    thread.start()
+    while thread.is_alive() and not _somebody_waits():
+        pass
+    return thread
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(WAITS_FOR_A_ROW)
+        return bool(cursor.fetchall())
+
+
+def _publish(owner: User) -> None:
+    outbox.publish(user_id=owner.pk, name="order.created", data={"orderId": 1})
+
+
+def _keep(webhook: Webhook) -> None:
+    managed.keep_managed(
+        integration_id=str(webhook.integration_id),
+        user_id=webhook.user_id,
+        url=webhook.url,
+        secret=SECRET,
+        events=["order.failed"],
+        active=True,
+    )
+
+
+DEEDS: dict[str, Callable[[Webhook], object]] = {
+    "disable": lambda webhook: disable(webhook_id=webhook.pk, reason="410", now=timezone.now()),
+    "rotate": lambda webhook: services.rotate_secret(webhook=webhook),
+    "keep": _keep,
+    "retry failed": lambda webhook: services.retry_failed(webhook=webhook),
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+def test_whoever_changes_an_endpoint_waits_for_no_publisher(owner: User, deed: Callable[[Webhook], object]) -> None:
+    webhook = make_managed(owner)
+    with transaction.atomic():
+        _publish(owner)
+        thread = beside_us(lambda: deed(webhook))
+        waits = thread.is_alive()
+    thread.join()
+    assert not waits
