@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import PurePath
 from typing import IO, Any, Final, TypeAlias
@@ -13,17 +14,28 @@ from django.core.files.uploadedfile import UploadedFile
 from rest_framework.parsers import MultiPartParser
 
 from bulk_orders.packages import InvalidPackage, PackageTooLarge
+from bulk_orders.places import Places
 from bulk_orders.sheets import ADDED, InvalidHeader, checked_header, form_of
 from bulk_orders.workbooks import MAX_COLUMNS, MAX_ROWS, InvalidRow, read_rows
 from config.lib import exact_json
-from config.lib.errors import BadRequest, TooLarge
+from config.lib.errors import BadRequest, TooLarge, Unavailable
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 ZIP_SIGNATURE: Final = b"PK\x03\x04"
 OLE_SIGNATURE: Final = b"\xd0\xcf\x11\xe0"
+# A large file takes a connection and the processor for many seconds.
+PLACES: Final = Places(per_caller=2, per_process=4)
 
 
 Upload: TypeAlias = "UploadedFile[Any]"
+
+
+class Busy(Unavailable):
+    """Every place is taken, or all that one caller may have."""
+
+    def __init__(self) -> None:
+        message = "Too many uploads are being read; try again shortly"
+        super().__init__(message, code="busy", headers={"Retry-After": "10"})
 
 
 class UnreadableFile(BadRequest):
@@ -41,6 +53,15 @@ class UploadParser(MultiPartParser):
         if length > settings.MAX_UPLOAD_BYTES:
             raise TooLarge(f"Upload exceeds {settings.MAX_UPLOAD_BYTES} bytes", code="upload_too_large")
         return super().parse(stream, media_type, parser_context)
+
+
+@contextmanager
+def place(caller: str) -> Iterator[None]:
+    """To be held while a file is read and taken in. Raises Busy."""
+    with PLACES.place(caller) as granted:
+        if not granted:
+            raise Busy
+        yield
 
 
 def file_of(data: Any) -> Upload:

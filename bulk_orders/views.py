@@ -97,9 +97,10 @@ class BulkOrders(viewsets.GenericViewSet[Batch]):
     def upload(self, request: Request) -> HttpResponseBase:
         """Submit a file of orders: CSV, JSONL or XLSX."""
         file, options = uploads.file_of(request.data), uploads.options_of(request.data)
-        body, rows = [uploads.digest(file), options], uploads.rows_of(file)
-        work = partial(_take_in, request, rows, options, settings.BULK_UPLOAD_MAX_ORDERS)
-        return once(request, work, body=body)
+        with uploads.place(identity_of(request)):
+            body, rows = [uploads.digest(file), options], uploads.rows_of(file)
+            work = partial(_take_in, request, rows, options, settings.BULK_UPLOAD_MAX_ORDERS)
+            return once(request, work, body=body)
 
     @extend_schema(**documentation.CANCEL_BATCH)
     def cancel(self, request: Request, batch_id: str) -> Response:

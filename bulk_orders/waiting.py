@@ -1,24 +1,17 @@
 """Long polls: a caller waits for a batch to move. Threads are few, so waiting ones are counted and cut short."""
 
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
 from typing import Final
 
 from django.db import connection
 
 from bulk_orders.models import Batch
+from bulk_orders.places import Places
 from config.lib.errors import BadRequest
 
 LONGEST: Final = 30
-PER_CALLER: Final = 2
-PER_PROCESS: Final = 32
+PLACES: Final = Places(per_caller=2, per_process=32)
 PAUSE: Final = 0.25
-
-_lock = Lock()
-_waiting: Counter[str] = Counter()
 
 
 def seconds_of(text: str | None) -> int:
@@ -36,7 +29,7 @@ def wait_for_change(batch: Batch, *, seconds: int, caller: str) -> None:
         return
     seen = (batch.status, batch.processed)
     deadline = time.monotonic() + seconds
-    with _place(caller) as granted:
+    with PLACES.place(caller) as granted:
         while granted and batch.completed_at is None and (batch.status, batch.processed) == seen:
             if time.monotonic() >= deadline:
                 return
@@ -49,17 +42,3 @@ def _rest() -> None:
     if not connection.in_atomic_block:
         connection.close()
     time.sleep(PAUSE)
-
-
-@contextmanager
-def _place(caller: str) -> Iterator[bool]:
-    with _lock:
-        granted = _waiting[caller] < PER_CALLER and _waiting.total() < PER_PROCESS
-        _waiting[caller] += granted
-    try:
-        yield granted
-    finally:
-        with _lock:
-            _waiting[caller] -= granted
-            if not _waiting[caller]:
-                del _waiting[caller]

@@ -58,7 +58,8 @@ def view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     form = FileForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         try:
-            batch = look_at(form.cleaned_data["file"], user, client_address(request))
+            with uploads.place(f"user:{user.pk}"):
+                batch = look_at(form.cleaned_data["file"], user, client_address(request))
         except ApiError as error:
             form.add_error("file", error.message)
         else:

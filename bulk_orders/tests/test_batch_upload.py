@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import zipfile
+from contextlib import ExitStack
 from datetime import date
 from typing import Any
 
@@ -14,7 +15,7 @@ from rest_framework.test import APIClient
 from bulk_orders import packages, uploads
 from bulk_orders.models import Batch, Chunk, Order
 from bulk_orders.sheets import COLUMNS
-from bulk_orders.tests.calls import BATCHES, key_of, work
+from bulk_orders.tests.calls import BATCHES, api_of, key_of, work
 from bulk_orders.tests.forms import order_form
 from bulk_orders.workbooks import read_rows
 
@@ -156,7 +157,8 @@ def test_blank_lines_are_none_but_not_endless(api: APIClient, monkeypatch: pytes
 
 
 def test_blank_lines_may_stand_before_the_header_and_between(api: APIClient) -> None:
-    text = b"\r\n,,\r\n" + sheet(LINE) + b"\r\n , ,,,,,,, \r\n   \r\n" + sheet(LINE | {"clientRef": "B"}).partition(b"\n")[2]
+    second = sheet(LINE | {"clientRef": "B"}).partition(b"\n")[2]
+    text = b"\r\n,,\r\n" + sheet(LINE) + b"\r\n , ,,,,,,, \r\n   \r\n" + second
     assert upload(api, text).json()["summary"]["submitted"] == 2
 
 
@@ -223,6 +225,23 @@ def test_the_same_file_under_the_same_key_is_one_batch(api: APIClient) -> None:
     assert first.json() == second.json()
     assert upload(api, sheet(LINE, LINE), idempotency_key="k").status_code == 422
     assert Batch.objects.count() == 1
+
+
+def test_a_third_file_of_a_caller_and_a_fifth_of_a_process_are_put_off(
+    api: APIClient, owner: User, outsider: User
+) -> None:
+    mine = f"user:{owner.pk}"
+    with uploads.place(mine), uploads.place(mine):
+        reply = upload(api, sheet(LINE), idempotency_key="k")
+        assert (reply.status_code, reply.json()["code"], reply["Retry-After"]) == (503, "busy", "10")
+        assert upload(api_of(outsider), sheet(LINE)).status_code == 202
+    with ExitStack() as held:
+        for caller in ("a", "a", "b", "b"):
+            held.enter_context(uploads.place(caller))
+        assert upload(api, sheet(LINE), idempotency_key="k").status_code == 503
+    assert not Batch.objects.exclude(user=outsider).exists()
+    assert upload(api, sheet(LINE), idempotency_key="k").status_code == 202
+    assert not uploads.PLACES.taken
 
 
 def test_strangers_and_keys_without_the_scope_are_refused(owner: User) -> None:

@@ -29,7 +29,7 @@ def waiters(owner: User, batch_id: str, count: int) -> Iterator[list[Future[Any]
     """`count` callers who wait already."""
     with ThreadPoolExecutor(count) as pool:
         futures = [pool.submit(wait, api_of(owner), batch_id) for _ in range(count)]
-        while waiting._waiting.total() < count:
+        while waiting.PLACES.taken.total() < count:
             time.sleep(0.01)
         yield futures
 
@@ -40,7 +40,7 @@ def test_a_waiting_caller_is_told_as_soon_as_the_batch_moves(api: APIClient, own
         assert not future.done()
         work(batch_id)
         assert future.result(timeout=10).json()["status"] == "completed"
-    assert not waiting._waiting
+    assert not waiting.PLACES.taken
 
 
 def test_a_third_poll_of_a_caller_is_answered_at_once(api: APIClient, owner: User) -> None:
@@ -52,7 +52,7 @@ def test_a_third_poll_of_a_caller_is_answered_at_once(api: APIClient, owner: Use
 
 
 def test_a_full_process_answers_at_once(api: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PER_PROCESS", 1)
+    monkeypatch.setattr(waiting.PLACES, "per_process", 1)
     batch_id = submit(api, order_form())
     with waiters(owner, batch_id, 1):
         assert wait(api, batch_id).json()["status"] == "pending"
