@@ -124,7 +124,7 @@ WITH RECURSIVE queued (webhook_id) AS (
 _CLAIM_ONE = """
 WITH claimed AS (
   UPDATE webhook_deliveries SET lease = %(lease)s, leased_until = %(leased_until)s
-  WHERE id = %(id)s AND (lease IS NULL OR leased_until <= %(now)s)
+  WHERE id = %(id)s AND (lease IS NULL OR leased_until <= %(now)s) AND (status <> 'delivered' OR %(force)s)
   RETURNING id, lease, webhook_id, event_id, event, attempts, lane, sequence
 )
 """
@@ -155,9 +155,9 @@ def claim(*, now: datetime, free: int, cap: int, busy: Mapping[str, int], lease_
     return [Claimed(*row) for row in execute(_CLAIM + _WITH_ALL_IT_TAKES, parameters)]
 
 
-def claim_one(delivery_id: str, *, now: datetime, lease_seconds: float) -> Claimed | None:
-    """Take this delivery, due or not; None while somebody else holds it."""
-    parameters = _lease(now, lease_seconds) | {"id": delivery_id}
+def claim_one(delivery_id: str, *, now: datetime, lease_seconds: float, force: bool = False) -> Claimed | None:
+    """Take this delivery, due or not; None while somebody else holds it, or once delivered unless by `force`."""
+    parameters = _lease(now, lease_seconds) | {"id": delivery_id, "force": force}
     rows = execute(_CLAIM_ONE + _WITH_ALL_IT_TAKES, parameters)
     return Claimed(*rows[0]) if rows else None
 

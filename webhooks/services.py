@@ -183,7 +183,7 @@ def retry(*, delivery: Delivery, max_retries: int | None = None, force: bool = F
     if max_retries is not None and delivery.attempts >= max_retries:
         return _exhausted(delivery, max_retries)
     with sender().place():
-        return Retried(_attempt(delivery.pk))
+        return Retried(_attempt(delivery.pk, force=force))
 
 
 def _exhausted(delivery: Delivery, max_retries: int) -> Retried:
@@ -193,12 +193,12 @@ def _exhausted(delivery: Delivery, max_retries: int) -> Retried:
     return Retried(_as_it_is(delivery.pk), refusal=error)
 
 
-def _attempt(delivery_id: str) -> Delivery:
+def _attempt(delivery_id: str, *, force: bool = False) -> Delivery:
     now = timezone.now()
-    claimed = queue.claim_one(delivery_id, now=now, lease_seconds=lease_seconds())
+    claimed = queue.claim_one(delivery_id, now=now, lease_seconds=lease_seconds(), force=force)
     if claimed is None:
-        _as_it_is(delivery_id)  # or it has gone
-        raise InFlight
+        delivered = _as_it_is(delivery_id).status == DeliveryStatus.DELIVERED  # or it has gone
+        raise AlreadyDelivered if delivered and not force else InFlight
     reply = _sent(request_of(claimed, now))
     ended = timezone.now()
     conclude([outcome_of(claimed, reply, ended)], ended)

@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from webhooks import services
 from webhooks.models import Delivery
 from webhooks.tests.calls import call
 from webhooks.tests.factories import make_delivery, make_webhook, statuses
@@ -86,6 +87,14 @@ def test_a_delivered_one_is_sent_again_only_by_force(as_owner: Client, owner: Us
     assert receiver.received == []
     reply = call(as_owner, "POST", path(delivery, "?force=true"))
     assert (reply.status, reply.json["success"], reply.json["delivery"]["attempts"]) == (200, True, 2)
+
+
+def test_what_is_delivered_after_the_caller_has_read_it_is_not_sent_again(owner: User, receiver: Receiver) -> None:
+    delivery = make_delivery(make_webhook(owner, receiver.url))
+    Delivery.objects.update(status="delivered", next_retry_at=None)
+    with pytest.raises(services.AlreadyDelivered):
+        services.retry(delivery=delivery)
+    assert receiver.received == []
 
 
 def test_one_in_flight_is_left_to_its_worker(as_owner: Client, owner: User, receiver: Receiver) -> None:
