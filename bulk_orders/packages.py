@@ -17,6 +17,9 @@ Attributes = dict[str, str]
 # What a package may unpack to; a hundred thousand lines with every cell filled need two thirds of it.
 MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
 MAX_DIRECTORY_BYTES: Final = 1024 * 1024
+# Of one part: a hundred thousand lines with every cell filled have thirteen million, and a smaller file could unpack to
+# four times as many, which is minutes of work.
+MAX_TAGS: Final = 15_000_000
 MAX_TOKEN_BYTES: Final = 1024 * 1024  # a tag with its attributes, a comment
 # Of a part that is kept whole: its elements, and what it unpacks to, for an element may have thousands of attributes.
 MAX_ELEMENTS: Final = 500_000
@@ -108,11 +111,12 @@ def _parse(
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse_document_type
-    depth, fed, local = 0, 0, _LocalNames()
+    depth, tags, fed, local = 0, 0, 0, _LocalNames()
 
     def opening(name: str, attributes: Attributes) -> None:
-        nonlocal depth
+        nonlocal depth, tags
         depth += 1
+        tags += 1
         if depth > MAX_DEPTH:
             raise InvalidPackage(f"its XML is nested deeper than {MAX_DEPTH} levels")
         start(local[name], attributes)
@@ -129,6 +133,8 @@ def _parse(
         fed += len(data)
         if fed - parser.CurrentByteIndex > MAX_TOKEN_BYTES or len(parser.intern) > MAX_NAMES:
             raise PackageTooLarge("its XML has names or tags without end")
+        if tags > MAX_TAGS:
+            raise PackageTooLarge(f"one of its parts has more than {MAX_TAGS:,} tags")
         yield
     parser.Parse(b"", True)
     yield

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from openpyxl import Workbook
 from rest_framework.test import APIClient
 
@@ -58,6 +59,13 @@ def test_a_file_is_begun_before_there_is_a_transaction_that_could_stand_still(ex
     content = {"csv": b"colour\nred\n", "xlsx": workbook(["colour"], ["red"])}[extension]
     with pytest.raises(uploads.UnreadableFile, match="Unknown columns: colour"):
         uploads.rows_of(SimpleUploadedFile(f"orders.{extension}", content))
+
+
+def test_the_transaction_of_a_file_may_stand_still_while_blank_rows_are_read(api: APIClient) -> None:
+    assert upload(api, sheet(LINE)).status_code == 202
+    with connection.cursor() as cursor:  # still the transaction, in a test
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("2min",)
 
 
 def refused(reply: Any, text: str) -> bool:

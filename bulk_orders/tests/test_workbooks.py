@@ -271,6 +271,12 @@ def test_small_parts_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
         list(read_rows(package(styles=f"<styleSheet{''.join(f' a{number}=_' for number in range(200))}/>")))
 
 
+def test_tags_are_not_countless(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "MAX_TAGS", 1_000)
+    with pytest.raises(PackageTooLarge, match="more than 1,000 tags"):
+        list(read_rows(package(f"<row>{'<c/>' * 1_000}</row>")))
+
+
 def test_texts_are_not_countless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbooks, "MAX_TEXTS", 1_000)
     with pytest.raises(PackageTooLarge, match="more than 1,000 texts"):
