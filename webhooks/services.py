@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 from config.lib import audit
 from config.lib.announcements import announce
 from config.lib.database import count_under_lock
+from config.lib.encryption import Undecryptable
 from config.lib.errors import BadRequest, Conflict, NotFound
 from config.lib.exact_json import as_utc
 from webhooks import backlog, nudge, outbox, queue
@@ -23,9 +24,10 @@ from webhooks.addresses import RefusedUrl, check_url, parse_networks
 from webhooks.delivery import conclude, lease_seconds, outcome_of, request_of
 from webhooks.events import EventName
 from webhooks.models import Delivery, DeliveryStatus, Webhook
+from webhooks.queue import Claimed
 from webhooks.sender import sender
 from webhooks.signing import InvalidSecret, generate_secret, signing_key
-from webhooks.transport import Reply, Request
+from webhooks.transport import Failure, Reply, Request, unsent
 
 MAX_PER_USER: Final = 100
 DEFAULT_GRACE_HOURS: Final = 24
@@ -199,7 +201,7 @@ def _attempt(delivery_id: str, *, force: bool = False) -> Delivery:
     if claimed is None:
         delivered = _as_it_is(delivery_id).status == DeliveryStatus.DELIVERED  # or it has gone
         raise AlreadyDelivered if delivered and not force else InFlight
-    reply = _sent(request_of(claimed, now))
+    reply = _sent(claimed, now)
     ended = timezone.now()
     conclude([outcome_of(claimed, reply, ended)], ended)
     return _as_it_is(delivery_id)
@@ -213,8 +215,12 @@ def _as_it_is(delivery_id: str) -> Delivery:
     return delivery
 
 
-def _sent(request: Request) -> Reply:
+def _sent(claimed: Claimed, now: datetime) -> Reply:
     """Sent with no connection in hand: a process has as many as places, and an endpoint may take its time."""
+    try:
+        request = request_of(claimed, now)
+    except Undecryptable as error:
+        return unsent(Request(claimed, claimed.url, (), b""), Failure(str(error)))
     if not connection.in_atomic_block:
         connection.close()
     return sender().send(request)

@@ -6,12 +6,14 @@ from threading import Thread
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.db.models import TextField, Value
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from webhooks import managed, outbox, services
 from webhooks.disabling import disable
 from webhooks.models import Webhook
-from webhooks.tests.factories import SECRET, make_managed
+from webhooks.tests.factories import SECRET, make_managed, make_webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WAITS_FOR_A_ROW = "SELECT FROM pg_locks WHERE NOT granted AND locktype IN ('tuple', 'transactionid')"
@@ -72,3 +74,11 @@ def test_whoever_changes_an_endpoint_waits_for_no_publisher(owner: User, deed: C
         waits = thread.is_alive()
     thread.join()
     assert not waits
+
+
+def test_an_endpoint_whose_secret_no_key_opens_can_be_disabled(owner: User) -> None:
+    webhook = make_webhook(owner)
+    Webhook.objects.update(secret=Cast(Value("no token"), TextField()))
+    with transaction.atomic():
+        disable(webhook_id=webhook.pk, reason="Every attempt has failed for 120 hours", now=timezone.now())
+    assert not Webhook.objects.values_list("active", flat=True).get()

@@ -2,11 +2,13 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import TextField, Value
+from django.db.models.functions import Cast
 from django.test import Client
 from django.utils import timezone
 
 from webhooks import services
-from webhooks.models import Delivery
+from webhooks.models import Delivery, Webhook
 from webhooks.tests.calls import call
 from webhooks.tests.factories import make_delivery, make_webhook, statuses
 from webhooks.tests.receiver import Receiver, Status
@@ -95,6 +97,19 @@ def test_what_is_delivered_after_the_caller_has_read_it_is_not_sent_again(owner:
     with pytest.raises(services.AlreadyDelivered):
         services.retry(delivery=delivery)
     assert receiver.received == []
+
+
+def test_a_secret_that_no_key_opens_is_a_failed_attempt_that_says_so(
+    as_owner: Client, owner: User, receiver: Receiver
+) -> None:
+    delivery = make_delivery(make_webhook(owner, receiver.url))
+    Webhook.objects.update(secret=Cast(Value("no token"), TextField()))
+    reply = call(as_owner, "POST", path(delivery))
+    assert (reply.status, reply.json["success"], reply.json["delivery"]["attempts"]) == (200, False, 1)
+    assert reply.json["delivery"]["error"] == "No key in FIELD_ENCRYPTION_KEYS opens this value"
+    assert receiver.received == []
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.lease) == ("retrying", None)
 
 
 def test_one_in_flight_is_left_to_its_worker(as_owner: Client, owner: User, receiver: Receiver) -> None:
