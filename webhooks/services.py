@@ -110,7 +110,7 @@ def apply(row: Webhook, changes: Mapping[str, Any], now: datetime) -> None:
     """Write changes to a locked row, and to the queue what follows from them."""
     was_active, was_ordered = row.active, row.ordered
     known = {**changes, "events": _known(changes["events"])} if "events" in changes else dict(changes)
-    if "active" in known:
+    if known.get("active"):
         known |= _NO_FAILURES
     for name, value in known.items():
         setattr(row, name, value)

@@ -54,7 +54,7 @@ class QueueFilter(OptionFilter):
                 return waiting.filter(leased_until__gt=now)
             case "held":
                 held = models.Q(status__in=[DeliveryStatus.PENDING, DeliveryStatus.RETRYING])
-                return queryset.filter(held, next_retry_at__isnull=True)
+                return queryset.filter(held, next_retry_at__isnull=True).exclude(event=EventName.WEBHOOK_TEST)
         return queryset
 
 

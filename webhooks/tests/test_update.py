@@ -86,6 +86,15 @@ def test_deactivating_holds_what_waits_and_activating_makes_it_due(as_owner: Cli
     assert due[failed.pk] is None
 
 
+def test_a_test_that_was_never_finished_is_not_sent_when_its_endpoint_starts_anew(
+    as_owner: Client, owner: User
+) -> None:
+    left = make_delivery(make_webhook(owner, active=False), event="webhook.test", next_retry_at=None)
+    call(as_owner, "PATCH", f"/{left.webhook_id}", {"active": True})
+    left.refresh_from_db()
+    assert left.next_retry_at is None
+
+
 def test_activating_forgets_past_failures(as_owner: Client, owner: User) -> None:
     now = timezone.now()
     webhook = make_webhook(
@@ -102,6 +111,17 @@ def test_activating_forgets_past_failures(as_owner: Client, owner: User) -> None
     assert (reply.json["disabledAt"], reply.json["disabledReason"]) == (None, None)
     webhook.refresh_from_db()
     assert (webhook.failed_in_a_row, webhook.failing_since) == (0, None)
+
+
+def test_deactivating_forgets_nothing(as_owner: Client, owner: User) -> None:
+    now = timezone.now()
+    webhook = make_webhook(owner, failure_count=7, failed_in_a_row=2, failing_since=now)
+    disabled = make_webhook(owner, active=False, failure_count=9, disabled_at=now, disabled_reason="410 Gone")
+    assert call(as_owner, "PUT", f"/{webhook.id}", {"active": False}).json["failureCount"] == 7
+    reply = call(as_owner, "PUT", f"/{disabled.id}", {"active": False})
+    assert (reply.json["failureCount"], reply.json["disabledReason"]) == (9, "410 Gone")
+    webhook.refresh_from_db()
+    assert (webhook.failed_in_a_row, webhook.failing_since) == (2, now)
 
 
 def test_strict_order_can_be_switched_with_deliveries_waiting(as_owner: Client, owner: User) -> None:
