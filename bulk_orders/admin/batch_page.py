@@ -1,10 +1,12 @@
 """What a batch's page tells: how far it is, and its failed rows first."""
 
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from bulk_orders.admin.tones import batch_badge, batch_progress
 from bulk_orders.batches import RUNNING
+from bulk_orders.downloads import MEDIA_TYPES
 from bulk_orders.models import Batch, Order, Result
 from bulk_orders.verdicts import Outcome
 from config.lib.console import marks
@@ -42,10 +44,16 @@ def failed_rows(request: HttpRequest, batch: Batch) -> Panel:
         (marks.record_link(Result, row.pk, row.order_index), row.client_ref, row.error)
         for row in _rows(batch, Outcome.FAILED)
     ]
-    note = f"The first {SHOWN} of {batch.failed:,}; rows count from 0" if batch.failed > SHOWN else "Rows count from 0"
-    link = (f"{marks.record_url(batch, batch.pk)}failed.csv", "Download them to correct") if rows else None
+    said = f"The first {SHOWN} of {batch.failed:,}; rows count from 0" if batch.failed > SHOWN else "Rows count from 0"
+    note = format_html("{}. Download them to correct: {}", said, _downloads(batch)) if rows else said
     headers = ("Row", "Client's reference", "What is wrong with it")
-    return table("Failed rows", headers, rows, empty="No row has failed.", note=note, link=link)
+    return table("Failed rows", headers, rows, empty="No row has failed.", note=note)
+
+
+def _downloads(batch: Batch) -> SafeString:
+    page = marks.record_url(batch, batch.pk)
+    formats = ((f"{page}failed.{extension}", extension.upper()) for extension in MEDIA_TYPES)
+    return format_html_join(", ", '<a class="c-link" href="{}">{}</a>', formats)
 
 
 def made_orders(request: HttpRequest, batch: Batch) -> Panel:

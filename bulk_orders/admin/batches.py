@@ -3,17 +3,17 @@
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from bulk_orders import downloads
 from bulk_orders.admin import batch_page, upload
 from bulk_orders.admin.deeds import BATCH_DEEDS
 from bulk_orders.admin.tones import RESULT_TONES, batch_badge, batch_progress
 from bulk_orders.batches import RUNNING
-from bulk_orders.downloads import failed_rows
 from bulk_orders.models import OUTCOMES, Batch, BatchStatus, Order, Result
 from bulk_orders.verdicts import Outcome
 from config.lib.console import marks
@@ -66,7 +66,7 @@ class BatchAdmin(ConsoleAdmin):
         guarded = self.admin_site.admin_view
         return [
             path("upload/", guarded(self.upload), name="bulk_orders_batch_upload"),
-            path("<path:object_id>/change/failed.csv", guarded(self.failed_csv), name="bulk_orders_batch_failed_csv"),
+            *(self._download(extension) for extension in downloads.MEDIA_TYPES),
             *super().get_urls(),
         ]
 
@@ -79,16 +79,22 @@ class BatchAdmin(ConsoleAdmin):
         }
         return upload.view(request, context)
 
-    def failed_csv(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """The failed rows in the upload's own columns."""
+    def _download(self, extension: str) -> URLPattern:
+        view = self.admin_site.admin_view(self.failed_rows)
+        name = f"bulk_orders_batch_failed_{extension}"
+        route: URLPattern = path(
+            f"<path:object_id>/change/failed.{extension}", view, {"extension": extension}, name=name
+        )
+        return route
+
+    def failed_rows(self, request: HttpRequest, object_id: str, extension: str) -> HttpResponseBase:
+        """The failed rows as an upload takes them."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         batch = self.get_object(request, object_id)
         if batch is None:
             raise Http404
-        reply = StreamingHttpResponse(failed_rows(batch), content_type="text/csv; charset=utf-8")
-        reply["Content-Disposition"] = f'attachment; filename="{batch.pk}-failed.csv"'
-        return reply
+        return downloads.attachment(downloads.failed_rows(batch, extension), f"{batch.pk}-failed", extension)
 
     @admin.display(description="Submitted by")
     def owner(self, batch: Batch) -> SafeString:

@@ -100,13 +100,22 @@ def test_a_batch_shows_its_failed_rows_and_lets_them_be_corrected(admin: User, w
     client = session(admin)
     text = page(client, world.batch)
     assert "Cart items are required" in text
-    reply = client.get(f"{record_url(world.batch, world.batch.pk)}failed.csv")
+    address = f"{record_url(world.batch, world.batch.pk)}failed"
+    for extension, begins in {"csv": b"index,error,", "xlsx": b"PK", "jsonl": b'{"'}.items():
+        assert f'href="{address}.{extension}"' in text
+        reply = client.get(f"{address}.{extension}")
+        assert reply["Content-Disposition"] == f'attachment; filename="{world.batch.pk}-failed.{extension}"'
+        assert reply.getvalue().startswith(begins)
+    reply = client.get(f"{address}.csv")
     lines = b"".join(reply.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
     assert lines[1].startswith("1,Cart items are required")
 
 
-def test_failed_rows_are_for_those_who_see_batches(newcomer: User, world: World, session: Sessions) -> None:
-    reply = session(newcomer).get(f"{record_url(world.batch, world.batch.pk)}failed.csv")
+@pytest.mark.parametrize("extension", ["csv", "xlsx", "jsonl"])
+def test_failed_rows_are_for_those_who_see_batches(
+    newcomer: User, world: World, session: Sessions, extension: str
+) -> None:
+    reply = session(newcomer).get(f"{record_url(world.batch, world.batch.pk)}failed.{extension}")
     assert reply.status_code == 403
 
 

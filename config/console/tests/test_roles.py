@@ -28,9 +28,10 @@ FREE = {
 }  # fmt: skip
 NEEDS = {
     "changelist": "view", "change": "view", "history": "view", "add": "add", "delete": "delete",
-    "password_change": "change", "upload": "add", "failed_csv": "view",
+    "password_change": "change", "upload": "add",
+    "failed_csv": "view", "failed_xlsx": "view", "failed_jsonl": "view",
 }  # fmt: skip
-OF_A_RECORD = {"change", "history", "delete", "password_change", "failed_csv"}
+OF_A_RECORD = {"change", "history", "delete", "password_change", "failed_csv", "failed_xlsx", "failed_jsonl"}
 
 
 class Door(NamedTuple):
