@@ -21,11 +21,17 @@ SELECT count(*) OVER (), id, status, attempts, error FROM due ORDER BY created_a
 """
 
 
+# Endpoints first and in order of their ids, as by whoever records; so one that is being disabled is waited for, too.
 _REQUEUE_CHOSEN = """
+WITH endpoint AS MATERIALIZED (
+  SELECT id, active, ordered FROM webhooks
+  WHERE id = ANY (ARRAY(SELECT webhook_id FROM webhook_deliveries WHERE id = ANY (%(ids)s)))
+  ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE webhook_deliveries AS d
 SET status = 'retrying', next_retry_at = CASE WHEN w.active THEN %(now)s END,
     lane = CASE WHEN w.ordered THEN 3 ELSE 1 END
-FROM webhooks w
+FROM endpoint w
 WHERE w.id = d.webhook_id AND d.id = ANY (%(ids)s) AND d.status IN ('failed', 'retrying')
   AND (d.lease IS NULL OR d.leased_until <= %(now)s)
 RETURNING d.id

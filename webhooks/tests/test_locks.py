@@ -13,7 +13,7 @@ from django.utils import timezone
 from webhooks import managed, outbox, services
 from webhooks.disabling import disable
 from webhooks.models import Webhook
-from webhooks.tests.factories import SECRET, make_managed, make_webhook
+from webhooks.tests.factories import SECRET, make_delivery, make_managed, make_webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WAITS_FOR_A_ROW = "SELECT FROM pg_locks WHERE NOT granted AND locktype IN ('tuple', 'transactionid')"
@@ -82,3 +82,15 @@ def test_an_endpoint_whose_secret_no_key_opens_can_be_disabled(owner: User) -> N
     with transaction.atomic():
         disable(webhook_id=webhook.pk, reason="Every attempt has failed for 120 hours", now=timezone.now())
     assert not Webhook.objects.values_list("active", flat=True).get()
+
+
+def test_what_is_requeued_while_its_endpoint_is_being_disabled_is_held(owner: User) -> None:
+    webhook = make_webhook(owner)
+    delivery = make_delivery(webhook, status="failed", next_retry_at=None)
+    with transaction.atomic():
+        disable(webhook_id=webhook.pk, reason="410", now=timezone.now())
+        thread = beside_us(lambda: services.retry_soon(delivery_ids=[delivery.pk]))
+        assert thread.is_alive()
+    thread.join()
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.next_retry_at) == ("retrying", None)
