@@ -10,16 +10,17 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 
 from django.conf import settings
 
 from config.lib.errors import Unavailable
 from webhooks.delivery import new_transport
-from webhooks.transport import Reply, Request, Transport
+from webhooks.transport import Failure, Reply, Request, Transport, unsent
 
 PLACES = 16
 PATIENCE_SECONDS = 3600.0  # between two looks with nothing to do: a byte on the socket ends it
+LOOK_EVERY_SECONDS = 0.5  # whether there is still somebody to wait for
+BROKEN = Failure("The gateway itself failed while it sent this")
 
 
 class Busy(Unavailable):
@@ -42,6 +43,11 @@ class Sender:
         self._thread = threading.Thread(target=self._run, daemon=True, name="webhooks-sender")
         self._thread.start()
 
+    @property
+    def broken(self) -> bool:
+        """Its thread has died of a defect: nothing is sent any more."""
+        return not self._thread.is_alive()
+
     @contextmanager
     def place(self) -> Iterator[None]:
         """To be held around `send`, and taken before anything is claimed for it. Raises Busy."""
@@ -53,11 +59,14 @@ class Sender:
             self._places.release()
 
     def send(self, request: Request) -> Reply:
-        """Send and wait for the end, which the Transport's deadline guarantees."""
+        """Send and wait for the end, which the Transport's deadline guarantees as long as the thread lives."""
         waiting = _Waiting()
         self._inbox.append(Request(waiting, request.url, request.headers, request.body))
         self._writer.send(b"!")
-        return waiting.reply()
+        while not waiting.ended.wait(LOOK_EVERY_SECONDS):
+            if self.broken:
+                return unsent(request, BROKEN)
+        return waiting.reply
 
     def close(self) -> None:
         """For tests: a process's own lives as long as the process."""
@@ -82,23 +91,26 @@ class Sender:
 
 class _Waiting:
     def __init__(self) -> None:
-        self._ended = threading.Event()
-        self._reply: Reply
+        self.ended = threading.Event()
+        self.reply: Reply
 
     def end(self, reply: Reply) -> None:
-        self._reply = reply
-        self._ended.set()
-
-    def reply(self) -> Reply:
-        self._ended.wait()
-        return self._reply
+        self.reply = reply
+        self.ended.set()
 
 
-@cache
-def _made(_pid: int, _networks: tuple[str, ...], _timeout: float) -> Sender:
-    return Sender(new_transport())
+_senders: dict[tuple[int, tuple[str, ...], float], Sender] = {}
+_making = threading.Lock()
 
 
 def sender() -> Sender:
-    """This process's own, for the rules in force: threads and sockets do not survive a fork."""
-    return _made(os.getpid(), tuple(settings.WEBHOOKS_ALLOWED_NETWORKS), settings.WEBHOOK_TIMEOUT_SECONDS)
+    """This process's own, for the rules in force: threads and sockets do not survive a fork.
+
+    One that a defect has broken is replaced; whoever waits for it finds out.
+    """
+    rules = (os.getpid(), tuple(settings.WEBHOOKS_ALLOWED_NETWORKS), settings.WEBHOOK_TIMEOUT_SECONDS)
+    with _making:
+        made = _senders.get(rules)
+        if made is None or made.broken:
+            made = _senders[rules] = Sender(new_transport())
+    return made

@@ -129,3 +129,18 @@ def test_a_slow_send_does_not_hold_up_another(transport: Transport, receiver: Re
         assert waiting.is_alive()
         waiting.join()
         one.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_leaves_nobody_waiting_and_the_next_call_works(receiver: Receiver) -> None:
+    with Receiver() as slow:
+        slow.answers(Status(delay=5))
+        one, ended = sender.sender(), []
+        waiting = threading.Thread(target=lambda: ended.append(one.send(Request(None, slow.url, (), b""))))
+        waiting.start()
+        slow.wait_for(1)
+        assert one.send(Request(None, receiver.url, [7], b"")).failure == sender.BROKEN  # type: ignore[list-item]
+        waiting.join()
+    assert [reply.failure for reply in ended] == [sender.BROKEN]
+    assert sender.sender().send(Request(None, receiver.url, (), b"")).ok
+    one.close()
