@@ -6,7 +6,8 @@ key is locked out, and can lift that.
 
 import hashlib
 import logging
-from typing import NamedTuple, cast
+import time
+from typing import Final, NamedTuple, cast
 
 from redis import RedisError
 
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 # Ten wrong proofs in a quarter of an hour.
 FAILURES = Window("failures", 10, 900)
+SHOWN: Final = 100  # addresses of a key
 
 
 class LockedOut(TooManyRequests):
@@ -62,37 +64,43 @@ def note_refusal(key: str, address: str, *, guessed: bool) -> None:
 
 
 def lockouts_of(key: str) -> list[Lockout]:
-    """From where `key` is locked out now."""
+    """From where `key` is locked out now, of the newest `SHOWN` addresses: two round trips, however many guess."""
     try:
-        verdicts = [(address, rate_limits.peek(pair_of(key, address), [FAILURES])) for address in _addresses(key)]
+        addresses = _addresses(key, newest=SHOWN)
+        places = [place_of(pair_of(key, address)) for address in addresses]
+        states = rate_limits.ask(places).states if places else ()
     except RedisError as error:
         logger.warning("lockout_unavailable", exc_info=error)
         return []
-    return [Lockout(address, verdict.retry_after) for address, verdict in verdicts if not verdict.allowed]
+    found = zip(addresses, states, strict=True)
+    return [Lockout(address, state.reset) for address, state in found if not state.remaining]
 
 
 def lift(key: str) -> None:
     """Forget what was guessed at `key`, from everywhere. Raises redis.RedisError."""
-    for address in _addresses(key):
-        rate_limits.forget(pair_of(key, address), [FAILURES])
-    client().delete(_memory_of(key))
+    with client().pipeline(transaction=False) as pipe:
+        for address in _addresses(key):
+            rate_limits.forget(pair_of(key, address), [FAILURES], pipe)
+        pipe.delete(_memory_of(key))
+        pipe.execute()
 
 
 def _remember(key: str, address: str) -> None:
     """For staff to find, as long as a lockout that begins now can last; the key itself may be a secret in disguise."""
     with client().pipeline(transaction=False) as pipe:
-        pipe.sadd(_memory_of(key), address)
+        pipe.zadd(_memory_of(key), {address: time.time()})
         pipe.expire(_memory_of(key), FAILURES.seconds)
         pipe.execute()
 
 
-def _addresses(key: str) -> list[str]:
-    found = cast("set[bytes]", client().smembers(_memory_of(key)))
+def _addresses(key: str, newest: int = 0) -> list[str]:
+    """Those remembered, or the newest of them."""
+    found = cast("list[bytes]", client().zrevrange(_memory_of(key), 0, newest - 1))
     return sorted(address.decode() for address in found)
 
 
 def _memory_of(key: str) -> str:
-    return "lockouts:" + _digest(key)
+    return "locked_out_from:" + _digest(key)
 
 
 def _digest(text: str) -> str:

@@ -105,8 +105,9 @@ def peek(identity: str, windows: Sequence[Window]) -> Verdict:
     return ask([Place(identity, window, takes=False) for window in windows])
 
 
-def forget(identity: str, windows: Sequence[Window]) -> None:
-    client().delete(*(_key(identity, window) for window in windows))
+def forget(identity: str, windows: Sequence[Window], pipe: redis.Redis | None = None) -> None:
+    """Now, or with what else `pipe` is given."""
+    (pipe or client()).delete(*(_key(identity, window) for window in windows))
 
 
 def ask(places: Sequence[Place]) -> Verdict:

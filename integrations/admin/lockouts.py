@@ -8,14 +8,15 @@ from config.lib.console.deeds import Deed, Doing
 from config.lib.console.questions import Reason
 from config.lib.console.records import Panel, table
 from integrations import services
-from integrations.lockout import FAILURES
+from integrations.lockout import FAILURES, SHOWN, Lockout
 from integrations.models import Integration
 
 
 def locked_out(request: HttpRequest, integration: Integration) -> Panel | None:
     """Drawn only where somebody is."""
-    rows = [(each.address, f"{each.seconds // 60 + 1} min") for each in services.lockouts_of(integration)]
+    rows = [(each.address, f"{each.seconds // 60 + 1} min") for each in _found(integration)]
     note = f"{FAILURES.limit} wrong secrets within {FAILURES.seconds // 60} minutes; its key works from everywhere else"
+    note += f". The newest {SHOWN}; lifting lets all try again" if len(rows) >= SHOWN else ""
     return table("Locked out", ("From", "For at most"), rows, empty="", note=note, wide=False) if rows else None
 
 
@@ -27,7 +28,15 @@ def _lift(doing: Doing) -> str:
 
 
 def _has_any(integration: Any, _: object) -> bool:
-    return bool(services.lockouts_of(integration))
+    return bool(_found(integration))
+
+
+def _found(integration: Integration) -> list[Lockout]:
+    """Panel and deed of a page are about the same row: Valkey is asked once for both."""
+    kept: dict[str, list[Lockout]] = vars(integration)
+    if "lockouts" not in kept:
+        kept["lockouts"] = services.lockouts_of(integration)
+    return kept["lockouts"]
 
 
 LIFT = Deed(

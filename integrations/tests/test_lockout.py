@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from django.http import HttpRequest
 from redis import RedisError
 
 from config.lib import rate_limits
@@ -10,6 +11,7 @@ from config.lib.audit import AuditEntry
 from config.lib.errors import Unavailable
 from config.lib.valkey import client
 from integrations import lockout, services
+from integrations.admin import lockouts as admin_page
 from integrations.lockout import LockedOut
 from integrations.tests.factories import a_user, an_integration
 
@@ -58,6 +60,28 @@ def test_lifting_opens_one_key_from_everywhere_and_no_other() -> None:
     assert lockout.lockouts_of("ak_1") == []
     assert [found.address for found in lockout.lockouts_of("ak_2")] == ["2001:db8::1", HERE]
     guess("ak_1", times=9)
+
+
+def test_of_many_addresses_the_newest_are_shown_at_one_price_and_all_are_lifted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lockout, "FAILURES", lockout.FAILURES._replace(limit=1))
+    monkeypatch.setattr(lockout, "SHOWN", 3)
+    for number in range(5):
+        guess("ak_1", times=1, address=f"203.0.113.{number}")
+    calls = client().info("commandstats")["cmdstat_evalsha"]["calls"]
+    assert [found.address for found in lockout.lockouts_of("ak_1")] == ["203.0.113.2", "203.0.113.3", "203.0.113.4"]
+    assert client().info("commandstats")["cmdstat_evalsha"]["calls"] == calls + 1
+    lockout.lift("ak_1")
+    guess("ak_1", times=1, address="203.0.113.0")
+
+
+def test_a_page_asks_once(db: None) -> None:
+    integration = an_integration(a_user())
+    assert admin_page.locked_out(HttpRequest(), integration) is None
+    guess(integration.api_key)
+    assert not admin_page.LIFT.applies(integration, integration.user)
+    assert admin_page.LIFT.applies(type(integration).objects.get(), integration.user)
 
 
 def test_the_former_key_of_an_integration_is_lifted_too(db: None) -> None:
