@@ -1,6 +1,6 @@
 """How a process connects to PostgreSQL."""
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from environ import Env
@@ -8,6 +8,15 @@ from environ import Env
 # Of the 64 threads that `web` has for calls, so many may wait for a connection: as many as there are when 16 hold one.
 # While PostgreSQL is away the others still answer that it is, and that the process lives.
 WAITING = 48
+# A PostgreSQL whose machine vanishes says no farewell, and left to the kernel a statement would wait for many minutes.
+# So silence is asked about after 10 s and ends a connection after 25, and what is sent must be acknowledged within 20.
+# On a Unix socket libpq ignores all of them.
+_VANISHED: Final = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 
 def connection_to(url: str, *, pool_size: int, lock_timeout: str, shared: bool) -> dict[str, Any]:
@@ -27,6 +36,7 @@ def connection_to(url: str, *, pool_size: int, lock_timeout: str, shared: bool) 
     parsed["DISABLE_SERVER_SIDE_CURSORS"] = shared
     options = parsed.setdefault("OPTIONS", {})
     options["application_name"] = "gateway"
+    options.update(_VANISHED)
     if not shared:
         # Whoever is frozen, or vanishes with its machine, in a transaction holds its locks no longer than a lease.
         options["options"] = f"-c idle_in_transaction_session_timeout=20s -c lock_timeout={lock_timeout}"

@@ -1,12 +1,16 @@
 """A pool hands out connections that work, and asks the server only where there is doubt."""
 
+import os
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
 
 from config.lib.environment import CHECKOUT
 from config.lib.postgresql import base
@@ -81,6 +85,22 @@ def test_a_session_that_is_shared_keeps_nothing_beyond_a_transaction() -> None:
 def test_a_socket_folder_may_be_named_as_libpq_does() -> None:
     folder = connection_to("postgres://me@/db?host=/var/run/postgresql", pool_size=0, lock_timeout="0", shared=False)
     assert (folder["HOST"], folder["NAME"], folder["USER"]) == ("/var/run/postgresql", "db", "me")
+
+
+def test_a_server_that_vanishes_without_a_word_is_noticed() -> None:
+    """Taken by libpq, and set at the socket: over TCP, whatever the tests' own server listens on."""
+    options = connection_to("postgres://me@host/db", pool_size=0, lock_timeout="0", shared=True)["OPTIONS"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        conninfo = make_conninfo("", host="127.0.0.1", port=silent.getsockname()[1], **options)
+        trying = pq.PGconn.connect_start(conninfo.encode())
+        while trying.status == pq.ConnStatus.STARTED:
+            trying.connect_poll()
+        with socket.socket(fileno=os.dup(trying.socket)) as ours:
+            assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+            assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == 5
+            assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT) == 3
+            assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
+        trying.finish()
 
 
 def test_while_all_wait_for_postgresql_there_is_a_thread_left_to_say_so() -> None:
