@@ -1,6 +1,9 @@
 """What is alive: PostgreSQL, Valkey, and the pulses that workers and the scheduler leave there."""
 
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 
 import psycopg
@@ -15,7 +18,42 @@ WORKER_BEAT = "heartbeat:worker"
 BEAT_BEAT = "heartbeat:beat"
 
 
+class OneAtATime:
+    """A question that is asked by one thread at a time; whoever comes meanwhile shares the answer."""
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._under_way: Future[bool] | None = None
+
+    def answer(self) -> bool:
+        with self._lock:
+            awaited = self._under_way
+            mine = self._under_way = awaited or Future()
+        if awaited is None:
+            self._find_out(mine)
+        return mine.result()
+
+    def _find_out(self, answer: Future[bool]) -> None:
+        try:
+            answer.set_result(self._ask())
+        except BaseException as error:
+            answer.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                self._under_way = None
+
+
 def database_answers() -> bool:
+    """Over one connection a process, however many ask at once: a flood of probes, open to all, would take every other.
+
+    No answer is kept for later: it is true of the moment.
+    """
+    return _database.answer()
+
+
+def _ask_database() -> bool:
     """Asked over a connection of its own: a pool would first wait for those that are gone, or in use by others."""
     try:
         with psycopg.connect(**connection.get_connection_params() | {"connect_timeout": PATIENCE_SECONDS}) as session:
@@ -23,6 +61,9 @@ def database_answers() -> bool:
     except psycopg.Error:
         return False
     return True
+
+
+_database = OneAtATime(_ask_database)
 
 
 def beat(name: str) -> None:

@@ -1,6 +1,9 @@
 """The probes tell what is, part by part."""
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -83,3 +86,36 @@ def test_without_the_database_only_liveness_remains(client: Client, all_running:
 def test_a_probe_is_only_read(path: str) -> None:
     response = Client(enforce_csrf_checks=True).post(path)
     assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
+def test_many_who_ask_at_once_share_one_question() -> None:
+    at_once: list[int] = []
+    asking = threading.Semaphore(1)
+
+    def ask() -> bool:
+        alone = asking.acquire(blocking=False)
+        at_once.append(1 if alone else 2)
+        time.sleep(0.01)
+        if alone:
+            asking.release()
+        return True
+
+    database = health.OneAtATime(ask)
+    with ThreadPoolExecutor(8) as probes_:
+        answers = list(probes_.map(lambda _: database.answer(), range(40)))
+    assert answers == [True] * 40
+    assert set(at_once) == {1}
+
+
+def test_a_question_that_fails_fails_for_all_who_wait_and_is_asked_anew() -> None:
+    replies = iter([ZeroDivisionError(), None])
+
+    def ask() -> bool:
+        if error := next(replies):
+            raise error
+        return True
+
+    database = health.OneAtATime(ask)
+    with pytest.raises(ZeroDivisionError):
+        database.answer()
+    assert database.answer()
