@@ -1,4 +1,7 @@
-"""What the front page asks of the database and of Valkey, apart from the hourly figures. Every question is bounded."""
+"""What the front page asks of the database and of Valkey, apart from the hourly figures.
+
+Every question is bounded: by `MOST`, or, of endpoints, by how many a partner may have.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +30,8 @@ _BATCHES = """
 SELECT count(*), count(*) FILTER (WHERE status IN ('pending', 'processing')),
        count(*) FILTER (WHERE status = 'completed'),
        count(*) FILTER (WHERE status = 'partial'), count(*) FILTER (WHERE status = 'failed'), coalesce(sum(total), 0)
-FROM bulk_order_batches WHERE created_at >= %(today)s"""
+FROM (SELECT status, total FROM bulk_order_batches WHERE created_at >= %(today)s
+      ORDER BY created_at DESC LIMIT %(most)s) AS newest"""
 _ENDPOINTS = """
 SELECT count(*) FILTER (WHERE active), count(*) FILTER (WHERE active AND failure_count > 0),
        count(*) FILTER (WHERE NOT active AND disabled_at IS NOT NULL)
@@ -82,7 +86,7 @@ def awaiting() -> tuple[int, datetime | None]:
 
 
 def batches(today: datetime) -> BatchesToday:
-    return BatchesToday(*map(int, _rows(_BATCHES, today=today)[0]))
+    return BatchesToday(*map(int, _rows(_BATCHES, today=today, most=MOST)[0]))
 
 
 def endpoints() -> tuple[int, int, int]:

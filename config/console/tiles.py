@@ -67,10 +67,10 @@ def _batch_tile(today: Today) -> Tile:
     return Tile(
         BATCHES,
         "Batches today",
-        f"{batches.number:,}",
+        capped(batches.number),
         running + ended,
         address(BATCHES, on=today.day),
-        hint=f"{batches.rows:,} rows in all",
+        hint=f"{batches.rows:,} rows in {'all' if batches.number < state.MOST else 'the newest of them'}",
     )
 
 

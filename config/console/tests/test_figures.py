@@ -8,9 +8,11 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from bulk_orders import orders
-from bulk_orders.models import Order
+from bulk_orders.models import Batch, Order
 from bulk_orders.tests.forms import order_form
-from config.console.tests.world import World
+from config.console import state, tiles
+from config.console.tests.world import World, make_batch
+from config.console.today import read
 from config.lib import figures, ledgers
 from config.lib.figures import Figure, HourFigure
 from config.lib.ledgers import FigureMark
@@ -111,3 +113,15 @@ def test_counting_again_starts_from_nothing(partner: User) -> None:
     call_command("recount_figures")
     assert total("order", timezone.now() - timedelta(days=4)) == (1, 0)
     assert FigureMark.objects.count() == len(ledgers.ledgers())
+
+
+def test_of_endless_batches_the_front_page_counts_the_newest(partner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def tile() -> tiles.Tile:
+        return next(each for each in tiles.tiles(read(timezone.now())) if each.label == "Batches today")
+
+    make_batch(partner, order_form(), order_form())
+    newest = make_batch(partner, order_form())
+    Batch.objects.filter(pk=newest.pk).update(created_at=newest.created_at + timedelta(seconds=1))
+    assert (tile().value, tile().hint) == ("2", "3 rows in all")
+    monkeypatch.setattr(state, "MOST", 1)
+    assert (tile().value, tile().hint) == ("1+", "1 rows in the newest of them")
