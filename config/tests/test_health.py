@@ -101,8 +101,8 @@ def test_many_who_ask_at_once_share_one_question() -> None:
         return True
 
     database = health.OneAtATime(ask)
-    with ThreadPoolExecutor(8) as probes_:
-        answers = list(probes_.map(lambda _: database.answer(), range(40)))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: database.answer(), range(40)))
     assert answers == [True] * 40
     assert set(at_once) == {1}
 
