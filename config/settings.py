@@ -121,6 +121,9 @@ CELERY_DB_REUSE_MAX = 10_000
 # a busy process from reserving messages that another could take; a task that kills its process is not started again.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False
+# Nobody waits for a task's result, so that of a killed process is given up soon: a worker that is told to end meanwhile
+# waits for it for ever.
+CELERY_WORKER_LOST_WAIT = 1.0
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CONCURRENCY: int = env.int("WORKER_CONCURRENCY", default=3)
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
