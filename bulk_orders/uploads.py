@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain, islice
 from pathlib import PurePath
 from typing import IO, Any, Final, TypeAlias
@@ -24,8 +24,9 @@ from config.lib.errors import BadRequest, TooLarge, Unavailable
 MAX_LINE_BYTES: Final = 1024 * 1024
 ZIP_SIGNATURE: Final = b"PK\x03\x04"
 OLE_SIGNATURE: Final = b"\xd0\xcf\x11\xe0"
-# A large file takes a connection and the processor for many seconds.
+# A large file takes a connection and the processor for many seconds; one of this size is read like any request.
 PLACES: Final = Places(per_caller=2, per_process=4)
+SMALL_BYTES: Final = 1024 * 1024
 
 
 Upload: TypeAlias = "UploadedFile[Any]"
@@ -63,9 +64,10 @@ def allow_pauses() -> None:
 
 
 @contextmanager
-def place(caller: str) -> Iterator[None]:
-    """To be held while a file is read and taken in. Raises Busy."""
-    with PLACES.place(caller) as granted:
+def place(file: Upload, caller: str) -> Iterator[None]:
+    """To be held while a file is read and taken in; a small one needs none, if it is not packed. Raises Busy."""
+    is_small = (file.size or 0) <= SMALL_BYTES and not (file.name or "").lower().endswith(".xlsx")
+    with nullcontext(True) if is_small else PLACES.place(caller) as granted:
         if not granted:
             raise Busy
         yield

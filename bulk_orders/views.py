@@ -97,7 +97,7 @@ class BulkOrders(viewsets.GenericViewSet[Batch]):
     def upload(self, request: Request) -> HttpResponseBase:
         """Submit a file of orders: CSV, JSONL or XLSX."""
         file, options = uploads.file_of(request.data), uploads.options_of(request.data)
-        with uploads.place(identity_of(request)):
+        with uploads.place(file, identity_of(request)):
             body, rows = [uploads.digest(file), options], uploads.rows_of(file)
             work = partial(_take_in_file, request, rows, options)
             return once(request, work, body=body)

@@ -58,8 +58,9 @@ def view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     form = FileForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         try:
-            with uploads.place(f"user:{user.pk}"):
-                batch = look_at(form.cleaned_data["file"], user, client_address(request))
+            file = form.cleaned_data["file"]
+            with uploads.place(file, f"user:{user.pk}"):
+                batch = look_at(file, user, client_address(request))
         except ApiError as error:
             form.add_error("file", error.message)
         else:

@@ -238,17 +238,18 @@ def test_the_same_file_under_the_same_key_is_one_batch(api: APIClient) -> None:
 def test_a_third_file_of_a_caller_and_a_fifth_of_a_process_are_put_off(
     api: APIClient, owner: User, outsider: User
 ) -> None:
-    mine = f"user:{owner.pk}"
-    with uploads.place(mine), uploads.place(mine):
-        reply = upload(api, sheet(LINE), idempotency_key="k")
+    mine, book = f"user:{owner.pk}", workbook([*LINE], [*LINE.values()])
+    with uploads.PLACES.place(mine), uploads.PLACES.place(mine):
+        reply = upload(api, book, "a.xlsx", idempotency_key="k")
         assert (reply.status_code, reply.json()["code"], reply["Retry-After"]) == (503, "busy", "10")
-        assert upload(api_of(outsider), sheet(LINE)).status_code == 202
+        assert upload(api_of(outsider), book, "a.xlsx").status_code == 202
     with ExitStack() as held:
         for caller in ("a", "a", "b", "b"):
-            held.enter_context(uploads.place(caller))
-        assert upload(api, sheet(LINE), idempotency_key="k").status_code == 503
-    assert not Batch.objects.exclude(user=outsider).exists()
-    assert upload(api, sheet(LINE), idempotency_key="k").status_code == 202
+            held.enter_context(uploads.PLACES.place(caller))
+        assert upload(api, sheet(LINE) + b"\n" * uploads.SMALL_BYTES, idempotency_key="k").status_code == 503
+        assert not Batch.objects.exclude(user=outsider).exists()
+        assert upload(api, sheet(LINE)).status_code == 202  # a small one
+    assert upload(api, book, "a.xlsx", idempotency_key="k").status_code == 202
     assert not uploads.PLACES.taken
 
 
