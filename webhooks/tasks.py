@@ -78,7 +78,10 @@ def _call_for_help() -> None:
 @shared_task
 def tell_owner(webhook_id: str) -> None:
     """Tell by e-mail that an endpoint was disabled."""
-    webhook = Webhook.objects.select_related("user").filter(pk=webhook_id, active=False).first()
+    webhooks = Webhook.objects.defer("secret", "previous_secret").select_related(
+        "user"
+    )  # no key may open them any more
+    webhook = webhooks.filter(pk=webhook_id, active=False).first()
     if webhook is None or not webhook.user.email:
         return
     send_mail(
