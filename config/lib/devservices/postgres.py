@@ -26,8 +26,8 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-# Tests throw their data away, so nothing has to survive a power cut; and what they tell the planner of a table's size is
-# not to be corrected meanwhile.
+# Tests throw their data away, so nothing has to survive a power cut; and what they tell the planner of a table's size
+# is not to be corrected meanwhile.
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
