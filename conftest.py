@@ -33,6 +33,8 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = at_the_end.enter_context(TemporaryDirectory())
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
+# Not for the workers to inherit: pytest-django would read the settings before they have servers of their own.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 # A password's hash costs a third of a second by intent: the suite logs in a thousand times.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # How long an example takes tells of the machine, not of the code.
