@@ -7,14 +7,12 @@ from typing import Any
 
 from django.db import connection
 
-from webhooks.engine import ENDPOINT_PLACES
-
 RECOVERY_SECONDS = 30
 DUPLICATES_SHARE = 0.001
 # A death cuts off what its engine has in flight or has not yet written down, and what nobody knows the answer of must
-# be sent again: of each of the two endpoints as many as an engine may have under way. Up to twenty a death were seen,
-# and a hundred of one that was frozen while it wrote.
-DUPLICATES_A_DEATH = 2 * ENDPOINT_PLACES
+# be sent again. Three to twenty-two a death were seen: an engine that leaves more than this is to be made better, not
+# excused.
+DUPLICATES_A_DEATH = 20
 
 # Batches, rows and orders of a scenario; `events` are those that its orders and batches must have caused.
 _ACCOUNT = """
