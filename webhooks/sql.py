@@ -1,4 +1,5 @@
-"""Statements whose speed matters: parameters travel apart from the text, so that PostgreSQL plans once."""
+"""Statements whose speed matters: parameters travel apart from the text, so that PostgreSQL plans once
+(see `config.lib.postgresql.connections`)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -6,8 +7,6 @@ from typing import Any
 
 import psycopg
 from django.db import connection
-
-PREPARE_AFTER = 3  # executions on one connection
 
 
 def execute(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -17,11 +16,6 @@ def execute(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ..
     """
     connection.ensure_connection()
     session: psycopg.Connection[tuple[Any, ...]] = connection.connection
-    if session.prepare_threshold != PREPARE_AFTER:
-        # Neither concerns Django's own cursors, which bind on the client. Left alone, PostgreSQL goes on planning for
-        # every new set of parameters, which takes longer than most of these statements.
-        session.prepare_threshold = PREPARE_AFTER
-        session.execute("SET plan_cache_mode = force_generic_plan")
     with connection.wrap_database_errors, psycopg.Cursor(session) as cursor:
         cursor.execute(statement.encode(), parameters, binary=True)
         return cursor.fetchall() if cursor.description else []

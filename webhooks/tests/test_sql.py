@@ -1,4 +1,4 @@
-"""Waiting for PostgreSQL by something better than doing nothing."""
+"""Statements that are planned once, and waiting for PostgreSQL by something better than doing nothing."""
 
 import select
 
@@ -20,6 +20,14 @@ class Waiter:
         self.calls += 1
         readable, writable, _ = select.select([descriptor], [descriptor] if events & 2 else [], [])
         return bool(readable) | bool(writable) << 1
+
+
+def test_a_statement_that_comes_again_is_planned_once_for_all_parameters() -> None:
+    for number in range(6):
+        assert execute("SELECT 7 + %(number)s::int AS sum", {"number": number}) == [(7 + number,)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT custom_plans, generic_plans > 0 FROM pg_prepared_statements WHERE statement LIKE '%sum'")
+        assert cursor.fetchall() == [(0, True)]
 
 
 def test_what_is_to_be_done_meanwhile_is_done() -> None:

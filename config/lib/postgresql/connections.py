@@ -17,14 +17,19 @@ _VANISHED: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
+# What `webhooks.sql` runs is prepared by the server at its fourth run on a connection, and planned once. Left alone,
+# PostgreSQL goes on planning for every new set of parameters, which takes longer than most of these statements.
+# Neither concerns Django's own cursors, which bind on the client.
+_PREPARED_AFTER = 3
+_PLANNED_ONCE = "-c plan_cache_mode=force_generic_plan"
 
 
 def connection_to(url: str, *, pool_size: int, lock_timeout: str, shared: bool) -> dict[str, Any]:
     """Django's form of a PostgreSQL URL. ``?host=/folder`` names a socket; a pool is wanted by web processes only:
     Celery closes one at every task's end (celery#10554), so its workers keep single connections.
 
-    `shared`: behind PgBouncer in transaction mode no two transactions need have the same session. So cursors that
-    outlive one are off, and limits are the role's.
+    `shared`: behind PgBouncer in transaction mode no two transactions need have the same session. So cursors and
+    prepared statements, which outlive one, are off, and limits are the role's.
     """
     # `host` in the query is libpq's own spelling, which the parser would pass on as an option.
     folder = parse_qs(urlsplit(url).query).get("host", [""])[0]
@@ -39,7 +44,8 @@ def connection_to(url: str, *, pool_size: int, lock_timeout: str, shared: bool) 
     options.update(_VANISHED)
     if not shared:
         # Whoever is frozen, or vanishes with its machine, in a transaction holds its locks no longer than a lease.
-        options["options"] = f"-c idle_in_transaction_session_timeout=20s -c lock_timeout={lock_timeout}"
+        limits = f"-c idle_in_transaction_session_timeout=20s -c lock_timeout={lock_timeout}"
+        options |= {"options": f"{limits} {_PLANNED_ONCE}", "prepare_threshold": _PREPARED_AFTER}
     if pool_size:
         options["pool"] = _pool(pool_size)
     return parsed
