@@ -11,7 +11,7 @@ from django.utils import timezone
 from bulk_orders import processing, tasks
 from bulk_orders.models import Batch, Chunk
 from bulk_orders.verdicts import Tally, Verdict, reach_verdicts
-from config.lib import exact_json, ids
+from config.lib import exact_json, ids, logs
 from config.lib.errors import BadRequest
 
 # One transaction of a worker: large enough to spread its fixed cost, small enough to show progress and to be redone.
@@ -73,6 +73,7 @@ def submit(*, user_id: int, rows: Iterable[Any], limit: int, options: Options, a
         ip_address=address,
         trace_id=ids.trace_id(),
     )
+    logs.bind(batch_id=batch.batch_id)
     verdicts = reach_verdicts(_at_most(limit, rows), on=batch.judged_on, stop_on_error=options.stop_on_error)
     tally = Tally()
     chunks = write_chunks(batch, tally.counting(verdicts))

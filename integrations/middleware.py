@@ -15,7 +15,7 @@ from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
-from config.lib import audit
+from config.lib import audit, logs
 from config.lib.errors import ApiError, as_json
 from config.lib.requests import client_address
 from integrations import bodies, lockout, throttles, usage
@@ -40,6 +40,8 @@ def api_gate(get_response: Handler) -> Handler:
         started = time.perf_counter()
         caller = identify(request)
         set_caller(request, caller)
+        integration = _whose_key(caller)
+        logs.bind(integration_id=integration.pk if integration else None, user_id=caller.user_id)
         admission = throttles.admit(request, caller)
         refusal = admission.refusal or _receive(request, caller)
         response = as_json(refusal) if refusal else get_response(request)
@@ -77,6 +79,11 @@ def identify(request: HttpRequest, judge: Authenticate = authenticate) -> Caller
         return Caller(refusal=error)
 
 
+def _whose_key(caller: Caller) -> Integration | None:
+    """Also of a key that is known and does not pass."""
+    return caller.refusal.integration if isinstance(caller.refusal, Refused) else caller.integration
+
+
 def _receive(request: HttpRequest, caller: Caller) -> ApiError | None:
     """Why the body is refused, if it is. Of strangers, who can only log in, no more is taken in than a page of JSON."""
     is_known = caller.integration or caller.user_id
@@ -93,7 +100,7 @@ def _note(
     refusal = admission.refusal or caller.refusal
     if isinstance(caller.refusal, Refused | LockedOut):
         _after_reply(response, partial(_record_refusal, caller.refusal, client_address(request)))
-    integration = caller.refusal.integration if isinstance(caller.refusal, Refused) else caller.integration
+    integration = _whose_key(caller)
     if integration is None:
         return
     call = usage.Call(

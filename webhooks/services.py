@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from config.lib import audit
+from config.lib import audit, logs
 from config.lib.announcements import announce
 from config.lib.database import count_under_lock
 from config.lib.encryption import Undecryptable
@@ -196,6 +196,7 @@ def _exhausted(delivery: Delivery, max_retries: int) -> Retried:
 
 
 def _attempt(delivery_id: str, *, force: bool = False) -> Delivery:
+    logs.bind(delivery_id=delivery_id)
     now = timezone.now()
     claimed = queue.claim_one(delivery_id, now=now, lease_seconds=lease_seconds(), force=force)
     if claimed is None:

@@ -29,8 +29,9 @@ _SECRET_TEXTS = re.compile(
 )
 # Looked for first: the pattern takes ten times as long, and few lines hold any of these.
 _HINTS = ("sk_", "whsec_", "gAAAAA", "://", "earer ", "asic ")
-# What every record has; the rest is what was logged beside the event.
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+# What every record has; the rest is what was logged beside the event. Of a task that failed Celery logs `data`, too:
+# its traceback a second time, and its name and id, which are bound.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "data"}
 
 
 def bind(**ids: str | int | None) -> None:

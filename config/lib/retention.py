@@ -1,6 +1,7 @@
 """Deleting what is too old, a small batch at a time: short locks, a vacuum that keeps up, and a stop at any moment."""
 
 import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -33,16 +34,20 @@ def delete_in_batches(
     if connection.in_atomic_block:
         raise transaction.TransactionManagementError("One transaction around all batches would hold every lock")
     statement = _statement(table, column, unless)
-    until = time.monotonic() + enough
-    deleted, size = 0, batch
+    return sum(_batches(lambda size: _delete(statement, older_than, size, flag), batch, pause, enough))
+
+
+def _batches(delete: Callable[[int], int], most: int, pause: float, enough: float) -> Iterator[int]:
+    """How many rows each call of `delete` took, told how many it may; to the end of the rows or of the time."""
+    until, size = time.monotonic() + enough, most
     while True:
         started = time.monotonic()
-        gone = _delete(statement, {"before": older_than, "batch": size}, flag)
+        gone = delete(size)
         ended = time.monotonic()
-        deleted += gone
+        yield gone
         if gone < size or ended >= until:
-            return deleted
-        size = next_size(size, ended - started, most=batch)
+            return
+        size = next_size(size, ended - started, most=most)
         time.sleep(pause)
 
 
@@ -53,11 +58,11 @@ def next_size(size: int, seconds: float, *, most: int) -> int:
     return min(size * 2, most) if seconds < SLOW_SECONDS / 4 else size
 
 
-def _delete(statement: str, values: dict[str, datetime | int], flag: str) -> int:
+def _delete(statement: str, before: datetime, size: int, flag: str) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         if flag:
             cursor.execute("SELECT set_config(%s, 'on', true)", [flag])
-        cursor.execute(statement, values)
+        cursor.execute(statement, {"before": before, "batch": size})
         rows: int = cursor.rowcount
         return rows
 

@@ -16,6 +16,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from structlog.contextvars import get_contextvars
 
 from config.lib import rate_limits
 from integrations import usage
@@ -55,6 +56,17 @@ def test_every_reply_tells_the_limits(integration: Integration, as_owner: Client
     ]
     assert [reply.status_code for reply in replies] == [200, 403, 200, 404, 405, 400, 404, 401, 401]
     assert all(name in reply.headers for reply in replies for name in HEADERS)
+
+
+def test_the_log_names_who_calls(integration: Integration, as_owner: Client) -> None:
+    key_of(integration).get(ME)
+    assert get_contextvars()["integration_id"] == integration.pk
+    key_of(integration, **{"X-API-Secret": "wrong"}).get(ME)
+    assert get_contextvars()["integration_id"] == integration.pk
+    as_owner.get("/api/integrations")
+    assert get_contextvars()["user_id"] == integration.user_id
+    Client().get(ME)
+    assert not {"integration_id", "user_id"} & set(get_contextvars())
 
 
 @pytest.mark.parametrize("path", ["/api/health", "/api/v1/health", "/api/openapi.json", "/api/docs", "/livez"])

@@ -139,3 +139,13 @@ def test_a_task_that_failed_is_told_at_a_higher_level(app: Any, caplog_of_all: p
         app.tasks["observation.fail"].delay().get(timeout=20)
     (line,) = task_lines(caplog_of_all, 1)
     assert (line["levelname"], line["state"]) == ("WARNING", "FAILURE")
+
+
+def test_the_traceback_of_a_task_that_failed_is_told_once(app: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ValueError, match="on purpose"):
+        app.tasks["observation.fail"].delay().get(timeout=20)
+    task_lines(caplog, 1)
+    (record,) = [record for record in caplog.records if record.exc_info]
+    line = logs.Line(as_json=True).format(record)
+    assert line.count("Traceback (most recent call last)") == 1
+    assert "observation.fail" in line
