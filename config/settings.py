@@ -212,6 +212,7 @@ WEBHOOK_RETRY_MAX_SECONDS: float = env.float("WEBHOOK_RETRY_MAX_SECONDS", defaul
 WEBHOOK_DISABLE_AFTER_FAILED: int = env.int("WEBHOOK_DISABLE_AFTER_FAILED", default=100)
 WEBHOOK_DISABLE_AFTER_HOURS: int = env.int("WEBHOOK_DISABLE_AFTER_HOURS", default=120)
 WEBHOOK_DISABLE_MIN_MINUTES: int = env.int("WEBHOOK_DISABLE_MIN_MINUTES", default=60)
+WEBHOOK_JOURNAL_DIR: str = env.str("WEBHOOK_JOURNAL_DIR", default="")
 WEBHOOK_RETENTION_DAYS: int = env.int("WEBHOOK_RETENTION_DAYS", default=90)
 
 # --- Orders and integrations ---------------------------------------------------------------------------------

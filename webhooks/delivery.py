@@ -1,12 +1,13 @@
 """One attempt of one delivery: the request that is sent, and what follows from the reply."""
 
+import logging
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, transaction
 
 from config.lib.announcements import announce
 from config.lib.encryption import decrypt
@@ -28,6 +29,8 @@ OBEYS_RETRY_AFTER = (429, 503)
 ERROR_BODY_CHARACTERS = 200
 # Between the last moment a reply may come and the next worker's turn: time to record it.
 LEASE_MARGIN_SECONDS = 10
+
+logger = logging.getLogger(__name__)
 
 # Secrets rest encrypted; a token opened once in a process is not opened again for every delivery.
 _opened = lru_cache(maxsize=4096)(decrypt)
@@ -86,7 +89,26 @@ def outcome_of(claimed: Claimed, reply: Reply, now: datetime) -> Outcome:
 
 
 def conclude(outcomes: Sequence[Outcome], now: datetime) -> None:
-    """Record attempts; an endpoint that has failed once too often is disabled in the same transaction."""
+    """Record attempts; an endpoint that has failed once too often is disabled in the same transaction.
+
+    A reply that PostgreSQL refuses to store costs the others nothing, and its own delivery only the reply's text.
+    """
+    try:
+        _conclude(outcomes, now)
+    except DataError:
+        for outcome in outcomes:
+            _conclude_alone(outcome, now)
+
+
+def _conclude_alone(outcome: Outcome, now: datetime) -> None:
+    try:
+        _conclude([outcome], now)
+    except DataError:
+        logger.exception("webhook_reply_not_stored", extra={"delivery_id": outcome.id})
+        _conclude([outcome._replace(headers="{}", body=None, error="The reply could not be stored")], now)
+
+
+def _conclude(outcomes: Sequence[Outcome], now: datetime) -> None:
     patience = queue.Patience(
         settings.WEBHOOK_DISABLE_AFTER_FAILED,
         settings.WEBHOOK_DISABLE_MIN_MINUTES,

@@ -1,7 +1,8 @@
 """The delivery engine: keeps many attempts in flight, claims what is due as places come free, records in batches.
 
-Losing this process at any moment loses nothing: a delivery whose result was not recorded becomes due again when its
-lease ends, and is sent again under the same `webhook-id`. While PostgreSQL works, requests proceed: see `_tend`.
+Losing this process at any moment loses nothing: a delivery whose result is not known becomes due again when its lease
+ends, and is sent again under the same `webhook-id`. What endpoints have answered is known as soon as the journal has
+it. While PostgreSQL works, requests proceed: see `_tend`.
 """
 
 import logging
@@ -18,6 +19,7 @@ from django.utils import timezone
 from config.lib.encryption import Undecryptable
 from webhooks import queue
 from webhooks.delivery import LEASE_MARGIN_SECONDS, conclude, lease_seconds, outcome_of, request_of
+from webhooks.journal import Journal, orphaned
 from webhooks.nudge import Doorbell
 from webhooks.queue import Claimed, Outcome
 from webhooks.sql import waiting_by
@@ -38,13 +40,20 @@ logger = logging.getLogger(__name__)
 class Engine:
     """One a process; it keeps its connections from shift to shift."""
 
-    def __init__(self, transport: Transport, *, places: int = PLACES, endpoint_places: int = ENDPOINT_PLACES) -> None:
-        self._transport = transport
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        journal: Journal | None = None,
+        places: int = PLACES,
+        endpoint_places: int = ENDPOINT_PLACES,
+    ) -> None:
+        self._transport, self._journal = transport, journal
         self._places, self._endpoint_places = places, endpoint_places
         self._busy: Counter[str] = Counter()
         self._claimed: deque[tuple[Claimed, float]] = deque()  # and until when it may be sent
         self._results: list[Outcome] = []
-        self._record_at = self._look_at = 0.0
+        self._record_at = self._look_at = self._inherit_at = 0.0
         self.attempts = 0
 
     @property
@@ -56,6 +65,7 @@ class Engine:
         it is no longer `wanted` and what is in hand has been finished.
         """
         self._look_at, ask_at = 0.0, time.monotonic() + ASK_EVERY_SECONDS
+        self._inherit()
         self._claim()
         while not self.idle:
             self._proceed(ASK_EVERY_SECONDS)
@@ -90,6 +100,7 @@ class Engine:
     def _work(self, patience: float, *, claiming: bool = True) -> None:
         try:
             if claiming:
+                self._inherit()
                 self._claim()
             self._proceed(patience)
         except (OperationalError, InterfaceError) as error:
@@ -119,8 +130,7 @@ class Engine:
         """Take the replies that have come and send some more; wait for replies only if nothing is left to send."""
         replies = self._transport.wait(0 if self._claimed else patience)
         now = datetime.now(UTC)
-        for reply in replies:
-            self._take(reply, now)
+        self._keep([self._concluded(reply, now) for reply in replies])
         self._send_some(now)
 
     def _meanwhile(self) -> AbstractContextManager[None]:
@@ -181,14 +191,29 @@ class Engine:
         try:
             self._transport.send(request_of(claimed, now))
         except Undecryptable as error:
-            self._take(unsent(Request(claimed, claimed.url, (), b""), Failure(str(error))), now)
+            self._keep([self._concluded(unsent(Request(claimed, claimed.url, (), b""), Failure(str(error))), now)])
 
-    def _take(self, reply: Reply, now: datetime) -> None:
+    def _concluded(self, reply: Reply, now: datetime) -> Outcome:
         claimed: Claimed = reply.request.key
         self._forget(claimed)
+        return outcome_of(claimed, reply, now)
+
+    def _keep(self, outcomes: list[Outcome]) -> None:
+        """Until they are recorded; in the journal, they outlive us."""
+        if not outcomes:
+            return
+        if self._journal:
+            self._journal.write(outcomes)
         if not self._results:
             self._record_at = time.monotonic() + RECORD_WITHIN_SECONDS
-        self._results.append(outcome_of(claimed, reply, now))
+        self._results += outcomes
+
+    def _inherit(self) -> None:
+        """Take over what processes of this machine were told before they died."""
+        if self._journal and time.monotonic() >= self._inherit_at:
+            self._inherit_at = time.monotonic() + ASK_EVERY_SECONDS
+            for outcomes in orphaned(self._journal.folder):
+                self._keep(outcomes)
 
     def _forget(self, claimed: Claimed) -> None:
         self._busy[claimed.webhook_id] -= 1
@@ -197,10 +222,14 @@ class Engine:
 
     def _record(self) -> None:
         results, self._results = self._results, []
+        if self._journal:
+            self._journal.turn()
         try:
             with self._meanwhile():
                 conclude(results, timezone.now())
         except (OperationalError, InterfaceError):
             self._results = results + self._results  # for the next try, if it comes before their leases end
             raise
+        if self._journal:
+            self._journal.recorded()
         self._look_at = 0.0  # places are free, and the next of a strict order may be due

@@ -16,6 +16,7 @@ from config.lib.retention import delete_in_batches
 from webhooks import nudge, queue
 from webhooks.delivery import new_transport
 from webhooks.engine import Engine
+from webhooks.journal import own_journal
 from webhooks.models import Webhook
 
 SHIFT_SECONDS = 60
@@ -36,7 +37,7 @@ def _stop(**_: object) -> None:
 
 @cache
 def engine() -> Engine:
-    return Engine(new_transport())
+    return Engine(new_transport(), journal=own_journal())
 
 
 @shared_task

@@ -1,18 +1,20 @@
 """What came of a scenario, by the database and by the receivers, and whether a promise was broken."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 
+from config.proof.receivers import Log
+from webhooks.engine import ENDPOINT_PLACES
+
 RECOVERY_SECONDS = 30
-DUPLICATES_SHARE = 0.001
-# A death cuts off what its engine has in flight or has not yet written down, and what nobody knows the answer of must
-# be sent again. Three to twenty-two a death were seen: an engine that leaves more than this is to be made better, not
-# excused.
-DUPLICATES_A_DEATH = 20
+REPEATED_SHARE = 0.001
+# A death cuts off what is in flight: rate times latency of an endpoint, three to twelve on average here, and in a burst
+# as many as one endpoint may have. What nobody knows the answer of must be sent again. What was answered must not: that
+# is for the journal, and only the share above is allowed for it.
+CUT_OFF_A_DEATH = 20
 
 # Batches, rows and orders of a scenario; `events` are those that its orders and batches must have caused.
 _ACCOUNT = """
@@ -101,28 +103,44 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the receivers saw of a scenario: requests, distinct (webhook-id, endpoint) pairs, ids nobody sent."""
+    """What the receivers saw of a scenario: requests, distinct (webhook-id, endpoint) pairs, ids nobody sent.
+
+    `cut_off`: requests repeated because the sender had died without having read the answer.
+    """
 
     requests: int
     pairs: int
     lost: int
     strangers: int
+    cut_off: int = 0
 
     @property
     def duplicates(self) -> int:
         return self.requests - self.pairs
 
+    @property
+    def repeated(self) -> int:
+        """Requests that had been answered, and came again all the same."""
+        return self.duplicates - self.cut_off
+
     @classmethod
-    def of(cls, must: Mapping[str, Sequence[str]], came: Mapping[str, Counter[str]]) -> "Seen":
+    def of(cls, must: Mapping[str, Sequence[str]], came: Mapping[str, Log]) -> "Seen":
         pairs = {(webhook, event) for webhook, events in must.items() for event in events}
-        counts = {(webhook, event): count for webhook, events in came.items() for event, count in events.items()}
+        counts = {(webhook, event): count for webhook, log in came.items() for event, count in log.requests.items()}
         known = counts.keys() & pairs
-        return cls(sum(counts.values()), len(counts), len(pairs) - len(known), len(counts) - len(known))
+        cut_off = sum(
+            min(log.unheard[event], count - 1) for log in came.values() for event, count in log.requests.items()
+        )
+        return cls(sum(counts.values()), len(counts), len(pairs) - len(known), len(counts) - len(known), cut_off)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A scenario's line of the table. `kills`: how often something died that may have had requests in flight."""
+    """A scenario's line of the table.
+
+    `kills`: how often something died that may have had requests in flight. `freezes`: how often something was stopped
+    until its leases were somebody else's, and could not read what it was answered.
+    """
 
     name: str
     rows: int
@@ -133,14 +151,18 @@ class Account:
     facts: Facts
     seen: Seen
     recovery: float
+    freezes: int = 0
     trouble: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
-        return self.seen.duplicates / max(1, self.seen.pairs)
+        return self.seen.repeated / max(1, self.seen.pairs)
 
-    def _duplicates_allowed(self) -> float:
-        return max(DUPLICATES_SHARE * self.seen.pairs, DUPLICATES_A_DEATH * self.kills)
+    def _repeated_allowed(self) -> float:
+        return max(REPEATED_SHARE * self.seen.pairs, ENDPOINT_PLACES * self.freezes)
+
+    def _cut_off_allowed(self) -> int:
+        return max(CUT_OFF_A_DEATH * self.kills, ENDPOINT_PLACES if self.kills else 0)
 
     def faults(self) -> list[str]:
         """Promises that were broken, in words."""
@@ -161,7 +183,8 @@ class Account:
             f"{facts.chunks} chunks were left lying": not facts.chunks,
             f"{seen.lost} deliveries never came": not seen.lost,
             f"{seen.strangers} webhook-ids came that nobody sent": not seen.strangers,
-            f"{seen.duplicates} duplicates after {self.kills} deaths": seen.duplicates <= self._duplicates_allowed(),
+            f"{seen.repeated} answered deliveries came again": self.seen.repeated <= self._repeated_allowed(),
+            f"{seen.cut_off} cut off by {self.kills} deaths": seen.cut_off <= self._cut_off_allowed(),
             f"recovery took {self.recovery:.1f} s": self.recovery <= RECOVERY_SECONDS,
         }
         return [*self.trouble, *(fault for fault, well in checks.items() if not well)]

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.request import ProxyHandler, build_opener
 
 from config.lib.environment import CHECKOUT
@@ -13,12 +13,22 @@ from config.lib.environment import CHECKOUT
 _open = build_opener(ProxyHandler({})).open
 
 
+class Log(NamedTuple):
+    """How often each `webhook-id` came, and how often its sender died without having read the answer."""
+
+    requests: Counter[str]
+    unheard: Counter[str]
+
+    def since(self, before: "Log") -> "Log":
+        return Log(self.requests - before.requests, self.unheard - before.unheard)
+
+
 class Endpoint:
     """One receiver that answers 200 after `delay` seconds."""
 
     def __init__(self, delay: float) -> None:
         self.delay = delay
-        self.seen: Counter[str] = Counter()
+        self._log = Log(Counter(), Counter())
         self.webhook_id = ""
 
     def __enter__(self) -> Self:
@@ -38,8 +48,13 @@ class Endpoint:
     def url(self) -> str:
         return f"{self.base_url}/hook"
 
-    def look(self) -> Counter[str]:
+    def look(self) -> Log:
         """What has come so far, all of it; the receiver itself remembers only what nobody has asked for yet."""
-        with _open(f"{self.base_url}/log", timeout=10) as reply:
-            self.seen.update(line.split()[0] for line in reply.read().decode().splitlines())
-        return self.seen
+        self._log.requests.update(line.split()[0] for line in self._fetch("/log"))
+        self._log.unheard.update(self._fetch("/unheard"))
+        return Log(self._log.requests.copy(), self._log.unheard.copy())
+
+    def _fetch(self, path: str) -> list[str]:
+        with _open(f"{self.base_url}{path}", timeout=10) as reply:
+            lines: list[str] = reply.read().decode().splitlines()
+            return lines

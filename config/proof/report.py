@@ -6,7 +6,8 @@ from config.proof.book import Account
 from config.proof.partner import Submission
 from config.proof.scenarios import Harm
 
-HEADINGS = ("", "orders in", "results", "orders", "completed", "deliveries", "lost", "twice", "%", "kills", "recovery")
+MADE = ("orders in", "results", "orders", "completed", "deliveries")
+HEADINGS = ("", *MADE, "lost", "again", "%", "cut off", "kills", "recovery")
 
 
 def table(accounts: Sequence[Account]) -> str:
@@ -14,8 +15,9 @@ def table(accounts: Sequence[Account]) -> str:
     widths = [max(len(row[at]) for row in rows) for at in range(len(HEADINGS))]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
     note = (
-        "orders in: rows submitted, one in 25 of them refused; completed: events of ended batches; twice: requests\n"
-        "that a receiver saw again, each under the same webhook-id; kills: deaths that may cut off what is in flight."
+        "orders in: rows submitted, one in 25 of them refused; completed: events of ended batches; again: requests\n"
+        "that had been answered, cut off: those whose sender died before it had the answer, that were sent once more,\n"
+        "each under the same webhook-id; kills: deaths (or a freeze) that may cut off what is in flight."
     )
     return "\n".join(["", *lines, "", note])
 
@@ -23,8 +25,13 @@ def table(accounts: Sequence[Account]) -> str:
 def _cells(account: Account) -> tuple[str, ...]:
     facts, seen = account.facts, account.seen
     made = (account.rows, facts.results, facts.orders, facts.batch_events)
-    counts = (*made, facts.delivered, seen.lost, seen.duplicates)
-    figures = (f"{account.share:.2%}", str(account.kills), f"{account.recovery:.1f} s")
+    counts = (*made, facts.delivered, seen.lost, seen.repeated)
+    figures = (
+        f"{account.share:.2%}",
+        str(seen.cut_off),
+        str(account.kills + account.freezes),
+        f"{account.recovery:.1f} s",
+    )
     return (account.name, *(f"{count:,}" for count in counts), *figures)
 
 

@@ -32,11 +32,12 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle
 
 @dataclass
 class Harm:
-    """What a scenario did. `kills` counts deaths that may have cut requests off."""
+    """What a scenario did. `kills` counts deaths that may have cut requests off, `freezes` those who were stopped."""
 
     crew: Crew
     busy: Callable[[], bool]  # whether there is still work going in
     kills: int = 0
+    freezes: int = 0
     over: datetime | None = None  # when recovery could begin; the end of the scenario, unless it says otherwise
     notes: list[str] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
@@ -112,7 +113,7 @@ def freeze(harm: Harm) -> None:
     wait_for_workers(2)
     caught = _freeze_in_a_transaction(harm.crew)
     harm.notes.append(f"frozen {'inside' if caught else 'outside'} a transaction")
-    harm.kills += 1
+    harm.freezes += 1
     harm.over = timezone.now()  # the other worker is there all the time
     time.sleep(settings.WEBHOOK_TIMEOUT_SECONDS + LEASE_MARGIN_SECONDS + 2)
     harm.crew.signal_all("worker", signal.SIGCONT)

@@ -1,5 +1,7 @@
 """The accounts of a run of chaos: what is whole passes, and every broken promise is named."""
 
+import select
+import socket
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
@@ -12,6 +14,7 @@ from django.utils import timezone
 from bulk_orders import intake, processing
 from config.demo.orders import forms
 from config.proof.book import Account, Facts, Seen, recovery_seconds, sent, unfinished
+from config.proof.receivers import Endpoint, Log
 from config.proof.report import table
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Webhook
 
@@ -38,7 +41,7 @@ def batch_id(since: datetime) -> str:
 
 def account(batch_id: str, since: datetime) -> Account:
     must = sent(since)
-    seen = Seen.of(must, {webhook: Counter(events) for webhook, events in must.items()})
+    seen = Seen.of(must, {webhook: Log(Counter(events), Counter()) for webhook, events in must.items()})
     return Account("test", ROWS, 2, 1, 1, 0, Facts.of([batch_id], since), seen, recovery=1.0)
 
 
@@ -52,9 +55,35 @@ def test_a_run_without_loss_has_no_faults(batch_id: str, since: datetime) -> Non
 
 
 def test_what_never_came_and_what_nobody_sent_is_counted() -> None:
-    seen = Seen.of({"wh": ["evt_1", "evt_2"]}, {"wh": Counter(evt_2=3, evt_9=1)})
+    seen = Seen.of({"wh": ["evt_1", "evt_2"]}, {"wh": Log(Counter(evt_2=3, evt_9=1), Counter())})
     assert seen == Seen(requests=4, pairs=2, lost=1, strangers=1)
-    assert seen.duplicates == 2
+    assert seen.repeated == 2
+
+
+def test_what_was_cut_off_is_not_what_was_answered_and_came_again() -> None:
+    log = Log(Counter(evt_1=3, evt_2=1, evt_3=2), Counter(evt_1=1, evt_2=1, evt_3=2))
+    seen = Seen.of({"wh": ["evt_1", "evt_2", "evt_3"]}, {"wh": log})
+    assert (seen.duplicates, seen.cut_off, seen.repeated) == (3, 2, 1)
+
+
+def test_an_endpoint_knows_which_of_its_answers_nobody_heard() -> None:
+    request = b"POST /hook HTTP/1.1\r\nwebhook-id: %s\r\nContent-Length: 2\r\n\r\n{}"
+    with Endpoint(delay=0.1) as endpoint:
+        host = ("127.0.0.1", int(endpoint.base_url.rpartition(":")[2]))
+        with socket.create_connection(host) as patient, socket.create_connection(host) as gone:
+            patient.sendall(request % b"evt_1")
+            gone.sendall(request % b"evt_2")
+            before = endpoint.look()
+            gone.close()
+            assert patient.recv(4096).startswith(b"HTTP/1.1 200")
+            patient.sendall(request % b"evt_1")
+            assert patient.recv(4096).startswith(b"HTTP/1.1 200")
+            patient.sendall(request % b"evt_3")
+            select.select([patient], [], [])  # the answer is there when it dies, but has not been read
+        after = endpoint.look()
+    assert after.requests == Counter(evt_1=2, evt_2=1, evt_3=1)
+    assert after.unheard == Counter(evt_2=1, evt_3=1)
+    assert after.since(before).unheard == after.unheard
 
 
 def test_an_order_without_its_event_is_found(batch_id: str, since: datetime) -> None:
@@ -82,12 +111,19 @@ def test_a_batch_that_nobody_submitted_is_found(batch_id: str, since: datetime) 
     assert "0 submissions made 1 batches" in lonely.faults()
 
 
-def test_duplicates_are_excused_by_deaths_only(batch_id: str, since: datetime) -> None:
+def test_what_was_answered_may_not_come_again_whoever_dies(batch_id: str, since: datetime) -> None:
     doubled = replace(account(batch_id, since), seen=Seen(requests=51, pairs=49, lost=0, strangers=0))
-    assert doubled.faults() == ["2 duplicates after 0 deaths"]
+    assert doubled.faults() == ["2 answered deliveries came again"]
+    assert replace(doubled, kills=1).faults() == ["2 answered deliveries came again"]
+    assert replace(doubled, freezes=1).faults() == []
+
+
+def test_what_is_cut_off_is_excused_by_deaths_only(batch_id: str, since: datetime) -> None:
+    doubled = replace(account(batch_id, since), seen=Seen(requests=51, pairs=49, lost=0, strangers=0, cut_off=2))
+    assert doubled.faults() == ["2 cut off by 0 deaths"]
     assert replace(doubled, kills=1).faults() == []
-    many = replace(doubled, kills=1, seen=Seen(requests=149, pairs=49, lost=0, strangers=0))
-    assert many.faults() == ["100 duplicates after 1 deaths"]
+    many = replace(doubled, kills=1, seen=Seen(requests=149, pairs=49, lost=0, strangers=0, cut_off=100))
+    assert many.faults() == ["100 cut off by 1 deaths"]
 
 
 def test_a_slow_recovery_and_trouble_are_faults(batch_id: str, since: datetime) -> None:

@@ -1,7 +1,8 @@
 """A receiver that costs as little as Python allows: one epoll loop that answers 200 and remembers when what came.
 
 `python -m webhooks.benchmark.receiver` prints its port. GET /count tells how many requests have come, GET /log lists
-`webhook-id` and Unix time of each since the last look at it. `--delay` answers later, as a real partner does.
+`webhook-id` and Unix time of each since the last look at it, and GET /unheard those whose sender died without having
+read the answer. `--delay` answers later, as a real partner does.
 """
 
 import argparse
@@ -10,8 +11,15 @@ import select
 import socket
 import sys
 import time
+from contextlib import suppress
 
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Connection:
+    def __init__(self, its: socket.socket) -> None:
+        self.socket, self.buffer = its, bytearray()
+        self.last = ""  # the webhook-id that was answered last, if nothing came after it
 
 
 class Receiver:
@@ -21,9 +29,10 @@ class Receiver:
         self._listener.setblocking(False)
         self._epoll = select.epoll()
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
-        self._connections: dict[int, tuple[socket.socket, bytearray]] = {}
+        self._connections: dict[int, Connection] = {}
         self._log: list[tuple[str, float]] = []
-        self._later: list[tuple[float, int]] = []
+        self._later: list[tuple[float, int, Connection, str]] = []
+        self._unheard: list[str] = []
         self._count = 0
         self.port: int = self._listener.getsockname()[1]
 
@@ -35,7 +44,7 @@ class Receiver:
                 else:
                     self._read(descriptor)
             while self._later and self._later[0][0] <= time.time():
-                self._send(heapq.heappop(self._later)[1], REPLY)
+                self._reply(*heapq.heappop(self._later)[2:])
 
     def _patience(self) -> float:
         return max(0.0, self._later[0][0] - time.time()) if self._later else -1
@@ -44,19 +53,21 @@ class Receiver:
         connection, _ = self._listener.accept()
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._connections[connection.fileno()] = connection, bytearray()
+        self._connections[connection.fileno()] = Connection(connection)
         self._epoll.register(connection.fileno(), select.EPOLLIN)
 
     def _read(self, descriptor: int) -> None:
-        connection, buffer = self._connections[descriptor]
+        connection = self._connections[descriptor]
         try:
-            received = connection.recv(65536)
-        except OSError:
+            received = connection.socket.recv(65536)
+        except OSError:  # it was closed by somebody who had not read everything
             received = b""
+            self._unheard += [connection.last] if connection.last else []
         if not received:
             self._epoll.unregister(descriptor)
-            self._connections.pop(descriptor)[0].close()
+            self._connections.pop(descriptor).socket.close()
             return
+        connection.last, buffer = "", connection.buffer
         buffer += received
         head_end = buffer.find(b"\r\n\r\n")
         if head_end > 0 and len(buffer) >= head_end + 4 + _field(buffer, b"content-length:", head_end, 0):
@@ -65,29 +76,38 @@ class Receiver:
 
     def _answer(self, descriptor: int, request: bytearray, head_end: int) -> None:
         if request.startswith(b"GET "):
-            self._send(descriptor, self._report(bytes(request[4:8])))
+            self._send(self._connections[descriptor], self._report(bytes(request[4:8])))
             return
         now = time.time()
         at = request.find(b"webhook-id: ", 0, head_end) + 12
         self._count += 1
-        self._log.append((request[at : request.find(b"\r", at)].decode(), now))
+        webhook_id = request[at : request.find(b"\r", at)].decode()
+        self._log.append((webhook_id, now))
         if self._delay:
-            heapq.heappush(self._later, (now + self._delay, descriptor))
+            heapq.heappush(self._later, (now + self._delay, self._count, self._connections[descriptor], webhook_id))
         else:
-            self._send(descriptor, REPLY)
+            self._reply(self._connections[descriptor], webhook_id)
+
+    def _reply(self, connection: Connection, webhook_id: str) -> None:
+        if connection.socket.fileno() < 0:
+            self._unheard.append(webhook_id)
+        else:
+            connection.last = webhook_id
+            self._send(connection, REPLY)
 
     def _report(self, path: bytes) -> bytes:
         text = str(self._count)
         if path == b"/log":
             text, self._log = "\n".join(f"{key} {at:.6f}" for key, at in self._log), []
+        elif path == b"/unh":
+            text, self._unheard = "\n".join(self._unheard), []
         return f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
 
-    def _send(self, descriptor: int, data: bytes) -> None:
-        if descriptor in self._connections:
-            connection = self._connections[descriptor][0]
-            connection.setblocking(len(data) > len(REPLY))
-            connection.sendall(data)
-            connection.setblocking(False)
+    def _send(self, connection: Connection, data: bytes) -> None:
+        connection.socket.setblocking(len(data) > len(REPLY))
+        with suppress(OSError):  # gone; reading from it says so, too
+            connection.socket.sendall(data)
+        connection.socket.setblocking(False)
 
 
 def _field(buffer: bytearray, name: bytes, end: int, default: int) -> int:

@@ -86,7 +86,7 @@ class Command(BaseCommand):
 
     def _play(self, title: str, act: Any, rows: int, seconds: int) -> Account:
         since = timezone.now()
-        before = [endpoint.look().copy() for endpoint in self.endpoints]
+        before = [endpoint.look() for endpoint in self.endpoints]
         submission = Submission(self.partner, rows, rows / seconds)
         submission.start()
         harm = Harm(self.crew, submission.is_alive)
@@ -112,7 +112,7 @@ class Command(BaseCommand):
         self, title: str, submission: Submission, harm: Harm, since: Any, over: Any, before: list[Any]
     ) -> Account:
         ids = [endpoint.webhook_id for endpoint in self.endpoints]
-        came = {id_: each.look() - old for id_, each, old in zip(ids, self.endpoints, before, strict=True)}
+        came = {id_: each.look().since(old) for id_, each, old in zip(ids, self.endpoints, before, strict=True)}
         return Account(
             name=title,
             rows=submission.rows,
@@ -123,6 +123,7 @@ class Command(BaseCommand):
             facts=Facts.of(submission.batches, since),
             seen=Seen.of(sent(since), came),
             recovery=recovery_seconds(since, over),
+            freezes=harm.freezes,
             trouble=tuple(harm.trouble),
         )
 

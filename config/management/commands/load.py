@@ -49,7 +49,7 @@ class Command(BaseCommand):
             figures = locust(partner, f"ws://127.0.0.1:{self.ws_port}", minutes, partners)
             processes.check()
             caught_up = until(lambda: not unfinished(), seconds=CATCH_UP_SECONDS)
-            received = sum(len(endpoint.look()) for endpoint in self.endpoints)
+            received = sum(len(endpoint.look().requests) for endpoint in self.endpoints)
         self._say(table(figures, minutes))
         self._say(f"{received:,} webhooks received meanwhile; all done: {'yes' if caught_up else 'NO'}")
         if errors := sum(each["num_failures"] for each in figures):
