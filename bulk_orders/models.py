@@ -130,6 +130,10 @@ class Payment(models.Model):
 
     class Meta:
         db_table = "order_payments"
+        indexes: ClassVar = [
+            LongNameIndex(fields=["-updated_at", "-id"], name="idx_order_payments_updated"),  # list of staff
+            LongNameIndex(fields=["status", "-updated_at", "-id"], name="idx_order_payments_status"),  # its filter
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["order", "reference"], name="order_payments_order_id_reference_key"),
             models.CheckConstraint(condition=Q(status__in=PaymentStatus.values), name="order_payments_status_known"),

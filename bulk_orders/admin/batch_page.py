@@ -58,7 +58,7 @@ def _downloads(batch: Batch) -> SafeString:
 
 def made_orders(request: HttpRequest, batch: Batch) -> Panel:
     found = _rows(batch, Outcome.SUCCEEDED)[:10]
-    every = (marks.list_url(Result, batch__id__exact=batch.pk), "All rows")
+    every = (marks.list_url(Result, batch__pk__exact=batch.pk), "All rows")
     if batch.validate_only:
         valid = [(marks.record_link(Result, row.pk, row.order_index), row.client_ref) for row in found]
         headers: tuple[str, ...] = ("Row", "Client's reference")

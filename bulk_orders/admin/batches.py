@@ -1,5 +1,7 @@
 """Batches: what was submitted in bulk, how far it is, and which rows could not be."""
 
+from collections.abc import Sequence
+
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import models
@@ -150,6 +152,7 @@ class ResultAdmin(ConsoleAdmin):
     list_filter = (ResultStatusFilter,)
     search_terms = (Term(BATCH_ID, "batch_id"), Term(r"\d{1,9}", "order_id"))
     search_help_text = "Batch id, or order number"
+    moment, has_serial_time = "created_at", True
     export_fields = ("batch_id", "order_index", "status", "order_id", "model_order_id", "client_ref", "error", "run")
 
     panels = (row_sent, row_problems)
@@ -162,6 +165,10 @@ class ResultAdmin(ConsoleAdmin):
             Fact("Run", marks.number(obj.run)),
         )
         return Record(f"Row {obj.order_index} of {obj.batch_id}", self.state(obj), obj.error or "", shown)
+
+    def get_ordering(self, request: HttpRequest) -> Sequence[str]:
+        # A batch's rows as they stood in the file; all batches' by what was carried out last.
+        return ("order_index",) if "batch__pk__exact" in request.GET else ("-pk",)
 
     def get_queryset(self, request: object) -> models.QuerySet[Result]:
         return super().get_queryset(request).defer("order_data", "problems", "earlier")  # type: ignore[no-any-return]

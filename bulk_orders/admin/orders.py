@@ -84,7 +84,7 @@ class OrderAdmin(ConsoleAdmin):
 
 
 class PaymentStatusFilter(OptionFilter):
-    title, parameter_name, bounded = "status", "status", True
+    title, parameter_name = "status", "status"
     options = tuple((value, label, models.Q(status=value)) for value, label in PaymentStatus.choices)
 
 
@@ -95,8 +95,10 @@ class PaymentAdmin(ConsoleAdmin):
     list_display = ("reference", "order_link", "state", "amount_inr", "updated")
     list_filter = (PaymentStatusFilter,)
     list_select_related = ("order",)
+    ordering = ("-updated_at", "-pk")
     search_terms = (Term(r"\d{1,9}", "order_id"), Term(r"MO-\d{8}-[0-9A-Z]+", "order__model_order_id"))
     search_help_text = "Order number, or model order id"
+    moment = "updated_at"
     export_fields = ("reference", "order_id", "order__model_order_id", "status", "amount", "remarks", "updated_at")
 
     def record(self, request: HttpRequest, obj: Payment) -> Record:

@@ -154,7 +154,7 @@ class AttemptAdmin(ConsoleAdmin):
     list_select_related = ("delivery__webhook",)
     search_terms = (Term(r"del_\d+_[0-9a-f]+", "delivery_id"),)
     search_help_text = "Delivery id"
-    moment = "at"
+    moment, has_serial_time = "at", True
     export_fields = ("id", "delivery_id", "at", "response_code", "duration_ms", "remote_ip", "error", "truncated")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:

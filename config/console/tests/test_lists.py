@@ -1,11 +1,14 @@
 """Every list: who sees it, what it costs, how it is narrowed, and what its export holds."""
 
+import itertools
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
 from django.apps import apps
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
@@ -18,7 +21,10 @@ from bulk_orders import orders
 from bulk_orders.tests.forms import cart_item, order_form
 from config.console.tests.world import World, make_world
 from config.lib import ledgers
+from config.lib.console import filters, serials
 from config.lib.figures import HourFigure
+from integrations.models import UsageLog
+from webhooks.models import Attempt
 
 LISTS = (
     "bulk_orders.order", "bulk_orders.batch", "bulk_orders.result", "bulk_orders.payment", "webhooks.webhook",
@@ -166,6 +172,77 @@ def test_a_list_narrows_by_filter_month_day_and_hour(admin: User, world: World, 
     assert found(on="2020-01") == found(on="2020-01-31") == set()
     assert world.failed.pk in found(on="nonsense")
     assert found(webhook__id__exact=world.webhook.pk) >= {world.failed.pk, world.delivery.pk}
+
+
+@pytest.mark.parametrize(
+    ("label", "kind", "moment"),
+    [
+        ("bulk_orders.order", "order", "submitted_at"),
+        ("bulk_orders.batch", "batch", "created_at"),
+        ("bulk_orders.result", "result", "created_at"),
+        ("bulk_orders.payment", "payment", "updated_at"),
+        ("webhooks.attempt", "attempt", "at"),
+        ("webhooks.event", "event", "created_at"),
+        ("integrations.integration", "integration", "created_at"),
+        ("integrations.usagelog", "call", "timestamp"),
+        ("kernel.auditentry", "entry", "at"),
+    ],
+)
+def test_every_list_that_grows_narrows_by_day(
+    label: str, kind: str, moment: str, admin: User, world: World, session: Sessions
+) -> None:
+    record, client = getattr(world, kind), session(admin)
+    day = getattr(record, moment)
+    assert record in rows_of(client.get(address(label), {"on": f"{day:%Y-%m-%d}"}))
+    assert rows_of(client.get(address(label), {"on": f"{day - timedelta(days=1):%Y-%m-%d}"})) == []
+
+
+def test_the_time_of_rising_keys_is_found_where_some_are_missing_and_some_late(world: World) -> None:
+    """Attempts two hours apart, each second one deleted, and one that was recorded after a younger one."""
+    start = timezone.now().replace(minute=0) - timedelta(days=9)
+    moments = [start + timedelta(hours=2 * number) for number in range(24)]
+    moments[11], moments[12] = moments[12] - timedelta(minutes=1), moments[12] - timedelta(minutes=2)
+    Attempt.objects.all().delete()
+    assert not Attempt.objects.filter(serials.between(Attempt, "at", start, timezone.now())).exists()
+    made = [Attempt(delivery=world.delivery, at=moment, duration_ms=1) for moment in moments]
+    Attempt.objects.bulk_create(made)
+    Attempt.objects.filter(pk__in=[attempt.pk for attempt in made[1:8:2]]).delete()
+
+    def found(start: datetime, end: datetime) -> list[datetime]:
+        rows = Attempt.objects.filter(serials.between(Attempt, "at", start, end))
+        return list(rows.order_by("at").values_list("at", flat=True))
+
+    there = sorted(Attempt.objects.values_list("at", flat=True))
+    for first, last in itertools.combinations([start - timedelta(days=1), *moments, timezone.now()], 2):
+        assert found(first, last) == [moment for moment in there if first <= moment < last]
+
+
+def test_rows_of_a_batch_stand_as_they_were_sent(admin: User, world: World, session: Sessions) -> None:
+    page: Any = session(admin).get(reverse("admin:bulk_orders_batch_change", args=[quote(world.batch.pk)]))
+    [link] = {panel.link[0] for panel in page.context_data["panels"] if panel.link and panel.link[1] == "All rows"}
+    reply: Any = session(admin).get(link)
+    assert [row.order_index for row in rows_of(reply)] == [0, 1]
+    assert reply.context_data["cl"].model_admin.get_ordering(reply.wsgi_request) == ("order_index",)
+
+
+def test_a_bounded_filter_looks_at_the_newest_rows_of_its_list(
+    admin: User, world: World, session: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filters, "NEWEST", 2)
+    earlier = world.call.timestamp - timedelta(days=1)
+    for number in range(3):
+        UsageLog.objects.create(
+            integration=world.integration,
+            endpoint="/api/webhooks",
+            method="GET",
+            status_code=429,
+            response_time=1,
+            timestamp=earlier - timedelta(minutes=number),
+        )
+    found = rows_of(session(admin).get(address("integrations.usagelog"), {"outcome": "limited"}))
+    assert [row.timestamp for row in found] == [earlier]
+    on = {"outcome": "limited", "on": f"{earlier - timedelta(minutes=2):%Y-%m-%d}"}
+    assert len(rows_of(session(admin).get(address("integrations.usagelog"), on))) <= 2
 
 
 def test_a_list_gives_no_look_into_what_is_secret(admin: User, world: World, session: Sessions) -> None:

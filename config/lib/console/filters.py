@@ -19,6 +19,7 @@ class OptionFilter(admin.SimpleListFilter):
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
+        self.model_admin = model_admin
         if self.bounded:
             self.title = f"{self.title} (newest {NEWEST:,})"
 
@@ -30,7 +31,13 @@ class OptionFilter(admin.SimpleListFilter):
         if condition is None:
             return queryset
         if self.bounded:
-            # A range of keys, and not a sub-select, which a planner may answer by reading the whole table.
-            oldest = list(queryset.order_by("-pk").values_list("pk", flat=True)[NEWEST - 1 : NEWEST])
-            queryset = queryset.filter(pk__gte=oldest[0]) if oldest else queryset
+            queryset = self._newest(queryset)
         return queryset.filter(condition)
+
+    def _newest(self, rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        """In the order of the list, which an index has. A range, and not a sub-select, which a planner may answer by
+        reading the whole table."""
+        order = self.model_admin.ordering
+        first = order[0].removeprefix("-")
+        oldest = list(rows.order_by(*order).values_list(first, flat=True)[NEWEST - 1 : NEWEST])
+        return rows.filter(**{f"{first}__gte": oldest[0]}) if oldest else rows

@@ -1,5 +1,6 @@
 """The list of a model in the console: fast at any size, narrowed by time, filter and search, taken along as CSV."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from unfold.views import ChangeList
 
+from config.lib.console import serials
 from config.lib.console.exports import csv_response
 from config.lib.console.paging import CappedPaginator
 from config.lib.console.periods import PeriodFilter
@@ -43,6 +45,7 @@ class ConsoleList:
     export_fields: ClassVar[Sequence[str]] = ()
     moment: ClassVar[str | None] = None  # the column of time that the list can be narrowed by
     key_prefix: ClassVar[str | None] = None  # of keys that hold their moment, e.g. "del": time is found by the key
+    has_serial_time: ClassVar[bool] = False  # keys rise with the moment, which has no index to order a list by
 
     paginator = CappedPaginator
     show_full_result_count = False
@@ -57,6 +60,7 @@ class ConsoleList:
     search_help_text: ClassVar[Any] = None
     empty_value_display = "–"
     # Of `ModelAdmin`, which this is mixed into.
+    model: type[models.Model]
     opts: Any
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Rows]:
@@ -67,6 +71,8 @@ class ConsoleList:
 
     def within(self, start: datetime, end: datetime) -> models.Q:
         """The rows of a span of time, as a condition that an index answers."""
+        if self.has_serial_time:
+            return serials.between(self.model, str(self.moment), start, end)
         if self.key_prefix is None:
             return models.Q(**{f"{self.moment}__gte": start, f"{self.moment}__lt": end})
         low, high = (f"{self.key_prefix}_{int(moment.timestamp() * 1000)}" for moment in (start, end))
@@ -104,8 +110,10 @@ class ConsoleList:
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         # Records link to the lists of what belongs to them. Any other look into a related row stays refused: one could
         # guess a password's hash letter by letter.
-        belongs = f"{lookup.removesuffix('__id__exact')}_id" if lookup.endswith("__id__exact") else None
-        return belongs in self._keys() or bool(super().lookup_allowed(lookup, value, request))  # type: ignore[misc]
+        belongs = re.fullmatch(r"(\w+)__(?:id|pk)__exact", lookup)
+        if belongs and f"{belongs[1]}_id" in self._keys():
+            return True
+        return bool(super().lookup_allowed(lookup, value, request))  # type: ignore[misc]
 
     def _keys(self) -> set[str]:
         return {field.attname for field in self.opts.fields if field.is_relation}

@@ -20,8 +20,8 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at ru
     def _counted(self) -> int:
         rows = self.object_list
         assert isinstance(rows, models.QuerySet)
-        # In an order, and so by an index: else the table may be read from its beginning, which retention empties.
-        return rows.order_by("-pk").values("pk")[: COUNT_CAP + 1].count()
+        # In the list's order, and so by an index: else a table may be read from its beginning, which retention empties.
+        return rows.values("pk")[: COUNT_CAP + 1].count()
 
     @property
     def figure(self) -> str:

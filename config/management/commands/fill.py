@@ -1,4 +1,4 @@
-"""``manage.py fill --rows 1000000``: made-up orders, deliveries and calls by the million, to see how pages behave."""
+"""``manage.py fill --rows 1000000``: made-up rows of every kind by the million, to see how pages behave."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from integrations.models import Integration, IntegrationStatus, IntegrationType
 from webhooks.models import Webhook
 
 KINDS = ("orders", "deliveries", "calls")
-PARTNERS, ENDPOINTS, SYSTEMS = 10, 40, 12
+PARTNERS, ENDPOINTS, SYSTEMS = 10, 20, 10
 STATEMENTS = Path(__file__).with_name("fill.sql").read_text().split(";\n")
 
 
@@ -25,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--rows", type=int, default=1000, help="orders, deliveries and calls: this many of each")
         for kind in KINDS:
             parser.add_argument(f"--{kind}", type=int, help=f"{kind}, where there shall be another number of them")
+        # An order brings a row of a batch, a payment and an audit entry along.
         parser.add_argument("--attempts", type=int, default=1, help="attempts a delivery")
         parser.add_argument("--days", type=int, default=30, help="the span before now over which they happened")
 

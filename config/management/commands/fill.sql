@@ -1,6 +1,6 @@
 -- Row n of N happened n/N of the span before now; n modulo something spreads everything else.
 CREATE FUNCTION pg_temp.made(number int, days int, OUT n int, OUT at timestamptz, OUT tail text)
-RETURNS SETOF record LANGUAGE sql AS $$
+RETURNS SETOF record LANGUAGE sql ROWS 1000000 AS $$
   SELECT n, at, (extract(epoch FROM at) * 1000)::bigint || '_' || substr(md5(n::text), 1, 16)
   FROM (SELECT n, now() - (days * interval '1 day') * (1 - (n - 0.5) / number::float) AS at
         FROM generate_series(1, number) AS n) AS moments
@@ -20,14 +20,40 @@ SELECT 'MO-' || to_char(at, 'YYYYMMDD') || '-' || upper(substr(md5(tail), 1, 12)
        at, 'TRACE-' || n
 FROM pg_temp.made(%(orders)s, %(days)s);
 
+-- Batches of twenty; a row of every twentieth batch has failed.
 INSERT INTO bulk_order_batches (batch_id, user_id, status, total, processed, succeeded, failed, created_at,
                                 completed_at, judged_on, trace_id)
 SELECT 'BATCH-' || to_char(at, 'YYYYMMDD') || '-' || upper(substr(md5(tail), 1, 8)),
        (%(users)s::int[])[1 + n %% cardinality(%(users)s::int[])],
-       CASE WHEN failed = 0 THEN 'completed' ELSE 'partial' END, 5000, 5000, 5000 - failed, failed, at,
+       CASE WHEN failed = 0 THEN 'completed' ELSE 'partial' END, 20, 20, 20 - failed, failed, at,
        at + interval '4 s', at::date, 'TRACE-' || n
-FROM (SELECT *, CASE WHEN n %% 20000 = 0 THEN 7 ELSE 0 END AS failed
-      FROM pg_temp.made(%(orders)s, %(days)s) WHERE n %% 5000 = 0) AS made;
+FROM (SELECT *, CASE WHEN n %% 400 = 0 THEN 1 ELSE 0 END AS failed
+      FROM pg_temp.made(%(orders)s, %(days)s) WHERE n %% 20 = 0) AS made;
+
+INSERT INTO bulk_order_results (batch_id, order_index, order_id, model_order_id, success, error, status, created_at)
+SELECT 'BATCH-' || to_char(batch.at, 'YYYYMMDD') || '-' || upper(substr(md5(batch.tail), 1, 8)), (made.n - 1) %% 20,
+       CASE WHEN good THEN orders.id END, CASE WHEN good THEN model_order_id END, good,
+       CASE WHEN NOT good THEN 'Item 1: Amount must be greater than 0' END,
+       CASE WHEN good THEN 'succeeded' ELSE 'failed' END, batch.at
+FROM pg_temp.made(%(orders)s, %(days)s) AS made
+JOIN pg_temp.made(%(orders)s, %(days)s) AS batch ON batch.n = made.n + (20 - made.n %% 20) %% 20
+JOIN orders ON model_order_id = 'MO-' || to_char(made.at, 'YYYYMMDD') || '-' || upper(substr(md5(made.tail), 1, 12))
+CROSS JOIN LATERAL (SELECT NOT (batch.n %% 400 = 0 AND made.n %% 20 = 7) AS good) AS verdict
+ORDER BY made.n;
+
+INSERT INTO order_payments (order_id, reference, status, amount, created_at, updated_at)
+SELECT id, 'PAY-' || n, CASE WHEN n %% 50 = 0 THEN 'failed' ELSE 'received' END, 500 + n %% 99500,
+       at + interval '60 s', at + interval '60 s'
+FROM pg_temp.made(%(orders)s, %(days)s)
+JOIN orders ON model_order_id = 'MO-' || to_char(at, 'YYYYMMDD') || '-' || upper(substr(md5(tail), 1, 12))
+ORDER BY n;
+
+INSERT INTO audit_log (at, actor_id, actor, address, action, target_type, target_id)
+SELECT at, auth_user.id, username, '192.0.2.1', (ARRAY['user.logged_in', 'user.logged_out'])[1 + n %% 2], 'user',
+       auth_user.id
+FROM pg_temp.made(%(orders)s, %(days)s)
+JOIN auth_user ON auth_user.id = (%(users)s::int[])[1 + n / 2 %% cardinality(%(users)s::int[])]
+ORDER BY n;
 
 INSERT INTO webhook_events (id, user_id, name, data, body, created_at)
 SELECT 'evt_' || tail, (%(users)s::int[])[1 + n %% cardinality(%(users)s::int[])], 'order.created',
