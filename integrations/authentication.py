@@ -20,6 +20,7 @@ from rest_framework.request import Request
 
 from config.lib.encryption import decrypt, encrypt
 from config.lib.errors import Unauthorized
+from config.lib.postgresql.statements import execute
 from config.lib.valkey import client
 from integrations import lockout
 from integrations.caller import caller_of
@@ -106,12 +107,10 @@ def authenticate_again(claim: Claim, *, address: str, now: datetime) -> Integrat
 def _find(key: str) -> tuple[Integration, str] | None:
     """One query: the integration with its user, and the stored token of the secret that belongs to this of its keys."""
     text = "" if "\x00" in key else key  # PostgreSQL refuses NUL, which Basic can smuggle in
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_KEY, [text, text, text])
-        row = cursor.fetchone()
-    if row is None:
+    rows = execute(_BY_KEY, [text, text, text])
+    if not rows:
         return None
-    token, *values = row
+    token, *values = rows[0]
     integration = Integration.from_db(connection.alias, _COLUMNS, values[: len(_COLUMNS)])
     integration.user = User.from_db(connection.alias, _USER_COLUMNS, values[len(_COLUMNS) :])
     return integration, token

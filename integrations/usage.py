@@ -6,6 +6,7 @@ from django.db import connection, transaction
 
 from config.lib.exact_json import storable_text
 from config.lib.ids import new_id
+from config.lib.postgresql.statements import execute
 
 ENDPOINT_MAX, ERROR_MAX = 2048, 500
 ROLLUP_LOCK = 0x75736167  # "usag": one roll-up at a time
@@ -61,8 +62,7 @@ def log(call: Call, *, counts: bool) -> None:
         call.integration_id,
         counts,
     )
-    with connection.cursor() as cursor:
-        cursor.execute(_LOG, values)
+    execute(_LOG, values)
 
 
 def note_former_key(integration_id: str, *, address: str) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from config.lib.postgresql.statements import execute
 from webhooks.models import Lane, Webhook
-from webhooks.sql import execute
 
 FIRST = 100
 

@@ -15,9 +15,9 @@ from config.lib import logs
 from config.lib.announcements import announce
 from config.lib.exact_json import as_utc, dumps
 from config.lib.ids import new_ids, now_ms
+from config.lib.postgresql.statements import execute
 from webhooks import nudge
 from webhooks.models import Delivery, DeliveryStatus, Event, Webhook
-from webhooks.sql import execute
 
 
 class NewEvent(NamedTuple):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from secrets import randbits
 from typing import NamedTuple
 
-from webhooks.sql import execute
+from config.lib.postgresql.statements import execute
 
 # A probe at a time for an endpoint that has failed this often in a row, whoever sends: its breaker is half open.
 BREAKER_FAILURES = 20
@@ -93,9 +93,11 @@ WITH RECURSIVE queued (webhook_id) AS (
 ), paced AS (
   SELECT id, slot, next_slot_at, least(room, 1 + floor(extract(epoch FROM %(now)s - slot) * rate_limit))::int AS room
   FROM endpoint WHERE rate_limit IS NOT NULL AND room > 0 AND slot <= %(now)s
+), held AS MATERIALIZED (  -- in order of their ids, as by whoever records
+  SELECT id FROM webhooks WHERE id = ANY (ARRAY(SELECT id FROM paced)) ORDER BY id FOR NO KEY UPDATE
 ), reserved AS (
   UPDATE webhooks w SET next_slot_at = paced.slot + paced.room * interval '1 s' / w.rate_limit
-  FROM paced WHERE w.id = paced.id AND w.next_slot_at IS NOT DISTINCT FROM paced.next_slot_at
+  FROM paced JOIN held USING (id) WHERE w.id = paced.id AND w.next_slot_at IS NOT DISTINCT FROM paced.next_slot_at
   RETURNING w.id, paced.room
 ), allowed AS MATERIALIZED (
   -- Where there are more endpoints than places, chance says who waits for the next round.

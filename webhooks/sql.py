@@ -1,24 +1,11 @@
-"""Statements whose speed matters: parameters travel apart from the text, so that PostgreSQL plans once
-(see `config.lib.postgresql.connections`)."""
+"""Waiting for PostgreSQL by something better than doing nothing."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from django.db import connection
-
-
-def execute(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Run a statement on Django's connection, inside its transaction if there is one, and return all rows.
-
-    Lists are best written ``%(name)b::type[]``: in binary, they cost a fifth of what their text form does.
-    """
-    connection.ensure_connection()
-    session: psycopg.Connection[tuple[Any, ...]] = connection.connection
-    with connection.wrap_database_errors, psycopg.Cursor(session) as cursor:
-        cursor.execute(statement.encode(), parameters, binary=True)
-        return cursor.fetchall() if cursor.description else []
 
 
 @contextmanager

@@ -17,10 +17,10 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from config.lib.devservices.supervisor import Services
+from config.lib.postgresql.statements import execute
 from config.lib.valkey import client
 from webhooks import tasks
 from webhooks.outbox import NewEvent, publish_many
-from webhooks.sql import execute
 
 DATABASE = "gateway_bench"
 CHUNK = 500

@@ -5,9 +5,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from config.lib.audit import AuditEntry
+from config.lib.postgresql.statements import execute
 from webhooks import signing
 from webhooks.models import Webhook
-from webhooks.sql import execute
 from webhooks.tests.calls import call
 from webhooks.tests.factories import make_managed, make_webhook
 

@@ -6,9 +6,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from config.lib.postgresql.statements import execute
 from webhooks import managed
 from webhooks.models import Delivery, Webhook
-from webhooks.sql import execute
 from webhooks.tests.calls import call
 from webhooks.tests.factories import SECRET, make_delivery, make_managed
 from webhooks.tests.receiver import Receiver

@@ -8,8 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from config.lib.postgresql.statements import execute
 from config.lib.valkey import client
-from webhooks import nudge, outbox, sql
+from webhooks import nudge, outbox
 from webhooks.events import EventName
 from webhooks.models import Delivery, Event, Lane
 from webhooks.tests.factories import make_webhook, publish
@@ -90,7 +91,7 @@ def test_the_number_of_events_does_not_change_the_number_of_statements(
 
     def counted(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         statements.append(statement)
-        return sql.execute(statement, parameters)
+        return execute(statement, parameters)
 
     monkeypatch.setattr(outbox, "execute", counted)
     publish(owner, *["order.created"] * number)

@@ -11,6 +11,7 @@ from django.core import mail
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from config.lib.postgresql.statements import execute
 from config.lib.valkey import client
 from webhooks import engine as engine_module
 from webhooks import nudge, outbox, queue, tasks
@@ -19,7 +20,6 @@ from webhooks.engine import Engine
 from webhooks.events import EventName
 from webhooks.models import Attempt, Delivery, Webhook
 from webhooks.nudge import Doorbell
-from webhooks.sql import execute
 from webhooks.tests.factories import make_delivery, make_user, make_webhook, publish, statuses
 from webhooks.tests.receiver import Receiver, Status
 from webhooks.transport import Transport

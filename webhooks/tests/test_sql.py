@@ -5,7 +5,8 @@ import select
 import pytest
 from django.db import DataError, connection, transaction
 
-from webhooks.sql import execute, waiting_by
+from config.lib.postgresql.statements import execute
+from webhooks.sql import waiting_by
 
 pytestmark = pytest.mark.django_db
 

@@ -1,8 +1,10 @@
-"""Django's PostgreSQL, whose pool sees whether a connection has ended without asking the server at every request."""
+"""Django's PostgreSQL, whose pool hands out the connection that was used last, and sees whether it has ended without
+asking the server at every request."""
 
 import logging
 import select
 import time
+from collections import deque
 from typing import Any
 
 import psycopg
@@ -13,7 +15,23 @@ from psycopg_pool import ConnectionPool
 logger = logging.getLogger(__name__)
 
 
+class UsedLast(deque[Any]):
+    """What was put back last is taken first: its process at the server is awake, and has its plans and its data at
+    hand. The pool itself would hand out all of its connections in turn."""
+
+    def popleft(self) -> Any:
+        return self.pop()
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    @property
+    def pool(self) -> "ConnectionPool[Any] | None":
+        found: ConnectionPool[Any] | None = super().pool
+        if found is not None and not isinstance(found._pool, UsedLast):
+            with found._lock:
+                found._pool = UsedLast(found._pool)
+        return found
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
         while self.pool and not is_open(connection):

@@ -17,9 +17,9 @@ _VANISHED: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
-# What `webhooks.sql` runs is prepared by the server at its fourth run on a connection, and planned once. Left alone,
-# PostgreSQL goes on planning for every new set of parameters, which takes longer than most of these statements.
-# Neither concerns Django's own cursors, which bind on the client.
+# What `config.lib.postgresql.statements` runs is prepared by the server at its fourth run on a connection, and planned
+# once. Left alone, PostgreSQL goes on planning for every new set of parameters, which takes longer than most of these
+# statements. Neither concerns Django's own cursors, which bind on the client.
 _PREPARED_AFTER = 3
 _PLANNED_ONCE = "-c plan_cache_mode=force_generic_plan"
 

@@ -53,6 +53,14 @@ def test_a_connection_that_the_server_has_ended_is_replaced_unseen(pooled: Datab
     assert number_of(pooled) != first
 
 
+def test_of_several_connections_the_one_used_last_is_used_again(pooled: DatabaseWrapper) -> None:
+    pooled.close_pool()
+    pooled.settings_dict["OPTIONS"]["pool"] = {"min_size": 3, "max_size": 3, "timeout": 5}
+    assert pooled.pool is not None
+    pooled.pool.open(wait=True)
+    assert len({number_of(pooled) for _ in range(6)}) == 1
+
+
 def test_nothing_is_sent_to_find_a_connection_open(pooled: DatabaseWrapper) -> None:
     pooled.ensure_connection()
     raw: psycopg.Connection[Any] = pooled.connection
