@@ -106,7 +106,7 @@ def regenerate(
     """A new key pair. The old one dies at once, or serves on for `grace_hours` (0 to 168)."""
     now = now or timezone.now()
     with transaction.atomic():
-        row = _locked(integration)
+        row = _locked(integration, whole=True)
         old = (row.api_key, row.api_secret, now + timedelta(hours=grace_hours)) if grace_hours else (None, None, None)
         row.previous_api_key, row.previous_api_secret, row.previous_valid_until = old
         row.previous_used_at = row.previous_used_from = None
@@ -121,7 +121,7 @@ def regenerate(
 def delete(*, integration: Integration, actor: User, address: str | None = None) -> None:
     """The integration goes, and its usage log and managed webhook with it."""
     with transaction.atomic():
-        row = _locked(integration)
+        row = _locked(integration, whole=True)
         audit.record("integration.deleted", target=row, actor=actor, address=address, before=_facts(row))
         row.delete()
 
@@ -252,9 +252,11 @@ def keep_webhook_secret(*, integration_id: str, secret: str) -> None:
     Integration.objects.filter(pk=integration_id).update(webhook_secret=secret, updated_at=timezone.now())
 
 
-def _locked(integration: Integration) -> Integration:
+def _locked(integration: Integration, *, whole: bool = False) -> Integration:
     """Its row until the transaction ends. Raises NotFound: it may have been deleted since the caller read it."""
-    rows = Integration.objects.select_for_update(of=("self",)).select_related("template")
+    # Every call that is logged holds the row's key for a moment. Only who deletes the row, or changes a unique column,
+    # waits for those: their UPDATE would, and a lock that is asked for in two steps is how deadlocks begin.
+    rows = Integration.objects.select_for_update(of=("self",), no_key=not whole).select_related("template")
     row = rows.filter(pk=integration.pk).first()
     if row is None:
         raise NotFound("Integration not found")

@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from config.lib.database import count_under_lock
-from integrations import services
-from integrations.models import Integration
+from integrations import services, usage
+from integrations.models import Integration, UsageLog
 from integrations.tests.factories import a_user, an_integration
 from webhooks import services as webhook_services
 from webhooks.models import Webhook
@@ -72,3 +72,55 @@ def test_a_user_who_creates_waits_for_another_call_of_theirs_and_counts_what_it_
         an_integration(owner)
     second.join()
     assert counted == [1]
+
+
+def _log_a_call(integration: Integration) -> None:
+    call = usage.Call(integration.pk, "/api/webhooks", "GET", 200, 3, None)
+    usage.log(call, counts=True)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_whole", [False, True], ids=["changed", "regenerated"])
+def test_a_call_waits_only_for_who_takes_its_key_away(is_whole: bool) -> None:
+    owner = a_user()
+    integration = an_integration(owner)
+
+    def log() -> None:
+        try:
+            _log_a_call(integration)
+        finally:
+            connection.close()
+
+    call = Thread(target=log)
+    with transaction.atomic():
+        if is_whole:
+            services.regenerate(integration=integration, actor=owner)
+        else:
+            services.update(integration=integration, actor=owner, changes={"name": "Another"})
+        call.start()
+        while call.is_alive() and not somebody_waits():
+            pass
+        assert somebody_waits() is is_whole
+    call.join()
+    assert UsageLog.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_changes_at_once_neither_is_lost() -> None:
+    owner = a_user()
+    integration = an_integration(owner, config={"first": 1})
+
+    def change() -> None:
+        try:
+            services.update(integration=integration, actor=owner, changes={"config": {"second": 2}})
+        finally:
+            connection.close()
+
+    other = Thread(target=change)
+    with transaction.atomic():
+        services.update(integration=integration, actor=owner, changes={"config": {"third": 3}})
+        other.start()
+        while other.is_alive() and not somebody_waits():
+            pass
+    other.join()
+    assert Integration.objects.get().config == {"first": 1, "second": 2, "third": 3}
