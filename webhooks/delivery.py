@@ -67,6 +67,7 @@ def request_of(claimed: Claimed, now: datetime) -> Request:
 def outcome_of(claimed: Claimed, reply: Reply, now: datetime) -> Outcome:
     """What one attempt means for its delivery."""
     status, next_retry_at = _verdict(claimed, reply, now)
+    _log(claimed, reply, status)
     body = storable_text(reply.body.decode(errors="replace")) if reply.code else None
     return Outcome(
         id=claimed.id,
@@ -86,6 +87,23 @@ def outcome_of(claimed: Claimed, reply: Reply, now: datetime) -> Outcome:
         timings=dumps(reply.timings).decode(),
         remote_ip=reply.remote_ip,
     )
+
+
+def _log(claimed: Claimed, reply: Reply, status: str) -> None:
+    """An engine works for many requests at once: the line bears the id of its own."""
+    level = logging.WARNING if status == DeliveryStatus.FAILED else logging.DEBUG
+    if logger.isEnabledFor(level):
+        told = {
+            "delivery_id": claimed.id,
+            "webhook_id": claimed.webhook_id,
+            "request_id": claimed.request_id,
+            "status": status,
+            "attempts": claimed.attempts + 1,
+            "response_code": reply.code,
+            "reason": reply.failure and reply.failure.sentence,
+            "ms": reply.duration_ms,
+        }
+        logger.log(level, "webhook_attempt", extra=told)
 
 
 def conclude(outcomes: Sequence[Outcome], now: datetime) -> None:

@@ -1,4 +1,5 @@
 import json
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -37,6 +38,21 @@ def test_the_id_of_the_request_travels_to_the_endpoint(owner: User, receiver: Re
         publish(owner, "order.created")
     assert deliver() == 2
     assert {received.headers.get("x-request-id") for received in receiver.received} == {"from-the-partner", None}
+
+
+def test_the_log_leads_from_the_request_to_its_deliveries(
+    owner: User, receiver: Receiver, deliver: Deliver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "webhooks.delivery")
+    webhook = make_webhook(owner, receiver.url)
+    with bound_contextvars(request_id="from-the-partner"):
+        publish(owner, "order.created")
+    receiver.answers(Status(410, b"none of a log's business"))
+    assert deliver() == 1
+    (line,) = [vars(record) for record in caplog.records if record.getMessage() == "webhook_attempt"]
+    assert (line["request_id"], line["delivery_id"]) == ("from-the-partner", webhook.deliveries.get().pk)
+    assert (line["levelname"], line["status"], line["response_code"]) == ("WARNING", "failed", 410)
+    assert "business" not in str(line)
 
 
 def test_attempts_are_counted_once_they_are_recorded(owner: User, receiver: Receiver, deliver: Deliver) -> None:
