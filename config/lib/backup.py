@@ -206,9 +206,11 @@ def back_up(*, now: datetime) -> Manifest:
 
 @checks.register(checks.Tags.security)
 def check_backup_key(**_: object) -> list[checks.CheckMessage]:
-    """kernel.E002: a backup that nobody could open, or none at all, is found out now and not at night."""
+    """kernel.E002, kernel.E004: a backup that nobody could open, or none at all, is found out now and not at night."""
     if not settings.BACKUP_DIR:
         return []
+    if dumps.sessions_are_shared():
+        return [checks.Error(dumps.SHARED, hint="Leave BACKUP_DIR to whoever makes backups.", id="kernel.E004")]
     try:
         keys()
     except (BackupFailed, ValueError) as error:

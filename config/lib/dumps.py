@@ -16,6 +16,7 @@ from django.db import connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 Database = Mapping[str, str]  # what libpq calls its keywords: host, port, user, password, dbname, sslmode …
+SHARED = "A backup needs PostgreSQL itself: a DATABASE_URL past PgBouncer, without DATABASE_TRANSACTION_POOLING"
 PASSWORD = "password"  # noqa: S105  # the keyword
 _LIBPQ = re.compile(r"ssl\w+|target_session_attrs|channel_binding|require_auth|passfile|service")
 
@@ -24,8 +25,16 @@ class ToolFailed(Exception):
     """A program of PostgreSQL is missing, too old, or has failed; the message has its own last words."""
 
 
+def sessions_are_shared() -> bool:
+    """Whether PgBouncer is between us and PostgreSQL, in transaction mode (see `connection_to`)."""
+    return bool(connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"])
+
+
 def ours() -> Database:
-    """The database that Django is connected to."""
+    """The database that Django is connected to. Raises ToolFailed where sessions are shared: pg_dump and pg_restore
+    set theirs up before their transaction begins, and would leave it to strangers like that."""
+    if sessions_are_shared():
+        raise ToolFailed(SHARED)
     settings = connection.settings_dict
     names = {"host": "HOST", "port": "PORT", "user": "USER", PASSWORD: "PASSWORD", "dbname": "NAME"}
     options = {name: str(value) for name, value in settings["OPTIONS"].items() if _LIBPQ.fullmatch(name)}

@@ -172,6 +172,16 @@ def test_only_its_key_opens_a_backup_and_a_former_key_still_does(owner: User, fr
     run("restore", "--into", fresh)
 
 
+def test_where_sessions_are_shared_no_backup_is_tried(
+    owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+    with pytest.raises(CommandError, match="PostgreSQL itself"):
+        run("backup")
+    assert files(settings) == []
+    assert [error.id for error in backup.check_backup_key()] == ["kernel.E004"]
+
+
 def test_a_second_backup_at_the_same_time_is_refused(owner: User, settings: Any) -> None:
     with dumps.connect(dumps.ours()) as other:
         other.execute("SELECT pg_advisory_xact_lock(hashtext('gateway backup'))")

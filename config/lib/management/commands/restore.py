@@ -34,11 +34,11 @@ class Command(BaseCommand):
         if name not in names:
             raise CommandError(f"No backup {name} in {'the bucket' if bucket else folder}")
         source = backup.fetch(bucket, name, folder) if bucket else folder / f"{name}{backup.SEALED}"
-        self._restore(source, dumps.at(options["into"]) if options["into"] else dumps.ours(), options["replace"])
+        self._restore(source, options["into"], options["replace"])
 
-    def _restore(self, source: Path, into: dumps.Database, replace: bool) -> None:
+    def _restore(self, source: Path, into: str | None, replace: bool) -> None:
         try:
-            counts = backup.restore(source, into=into, replace=replace)
+            counts = backup.restore(source, into=dumps.at(into) if into else dumps.ours(), replace=replace)
         except (backup.BackupFailed, dumps.ToolFailed, Unsealable) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
