@@ -1,15 +1,17 @@
 """What may be done to a batch that was taken in: cancel what is not processed yet, run what failed again."""
 
 from collections.abc import Iterator
+from datetime import date
 from functools import partial
+from itertools import islice
 
 from django.db import transaction
 from django.db.models import Min
 from django.utils import timezone
 
 from bulk_orders import processing, tasks
-from bulk_orders.intake import write_chunks
-from bulk_orders.models import Batch, BatchStatus
+from bulk_orders.intake import CHUNK_ROWS, write_chunks
+from bulk_orders.models import Batch, BatchStatus, Result
 from bulk_orders.rulebook import DUPLICATE_CLIENT_REF, Problem, judge
 from bulk_orders.verdicts import Outcome, Verdict
 from config.lib.announcements import announce
@@ -47,7 +49,7 @@ def retry(*, batch_id: str) -> Batch:
     batch = _locked(batch_id)
     if batch.status in RUNNING or not batch.failed or batch.validate_only:
         raise NothingToRetry(batch)
-    chunks = write_chunks(batch, _new_verdicts(batch))
+    chunks = sum(write_chunks(batch, verdicts) for verdicts in _new_verdicts(batch))
     batch.processed, batch.failed, batch.run = batch.processed - batch.failed, 0, batch.run + 1
     batch.status, batch.error, batch.completed_at, batch.cancelled_at = BatchStatus.PROCESSING, None, None, None
     batch.save()
@@ -63,15 +65,21 @@ def _locked(batch_id: str) -> Batch:
     return batch
 
 
-def _new_verdicts(batch: Batch) -> Iterator[Verdict]:
-    """On the rows that failed. A row that could not be stored cannot be judged again: it keeps its problems."""
+def _new_verdicts(batch: Batch) -> Iterator[list[Verdict]]:
+    """On the rows that failed, some at a time."""
     named = batch.results.filter(client_ref__isnull=False)
     first_of_name = dict(named.values_list("client_ref").annotate(Min("order_index")))
-    for result in batch.results.filter(status=Outcome.FAILED).order_by("order_index").iterator():
-        problems = [Problem(**problem) for problem in result.problems]
-        if result.order_data is not None:
-            problems = judge(result.order_data, on=batch.judged_on)
-            if first_of_name.get(result.client_ref, result.order_index) < result.order_index:
-                problems.append(DUPLICATE_CLIENT_REF)
-        outcome = Outcome.FAILED if problems else Outcome.SUCCEEDED
-        yield Verdict(result.order_index, result.order_data, outcome, problems)
+    failed = batch.results.filter(status=Outcome.FAILED).order_by("order_index").iterator(CHUNK_ROWS)
+    while results := list(islice(failed, CHUNK_ROWS)):
+        yield [_new_verdict(result, first_of_name, on=batch.judged_on) for result in results]
+
+
+def _new_verdict(result: Result, first_of_name: dict[str | None, int], *, on: date) -> Verdict:
+    """A row that could not be stored cannot be judged again: it keeps its problems."""
+    problems = [Problem(**problem) for problem in result.problems]
+    if result.order_data is not None:
+        problems = judge(result.order_data, on=on)
+        if first_of_name.get(result.client_ref, result.order_index) < result.order_index:
+            problems.append(DUPLICATE_CLIENT_REF)
+    outcome = Outcome.FAILED if problems else Outcome.SUCCEEDED
+    return Verdict(result.order_index, result.order_data, outcome, problems)

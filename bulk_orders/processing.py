@@ -6,11 +6,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import F, Func, IntegerField
 from django.utils import timezone
 
 from bulk_orders import metrics
-from bulk_orders.models import Batch, BatchStatus, Chunk, Result
+from bulk_orders.models import Batch, BatchStatus, Result
 from bulk_orders.states import Status
 from bulk_orders.verdicts import Outcome
 from config.lib import ids
@@ -19,17 +18,28 @@ from config.lib.exact_json import as_utc
 from webhooks.events import EventName
 from webhooks.outbox import NewEvent, publish_many
 
+# The next chunk that nobody else has in hand; in order only the first will do, so one worker at a time.
+_CLAIM = """
+WITH mine AS MATERIALIZED (
+  SELECT id FROM bulk_order_chunks
+  WHERE batch_id = %(batch_id)s AND (NOT %(in_order)s OR first_index =
+    (SELECT min(first_index) FROM bulk_order_chunks WHERE batch_id = %(batch_id)s))
+  ORDER BY first_index LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+SELECT id, jsonb_array_length(rows) FROM bulk_order_chunks JOIN mine USING (id)
+"""
 # The rows never leave the database: it takes the chunk apart and writes orders and results in one statement.
 _ROWS_AND_ORDERS = """
-WITH entry AS MATERIALIZED (
+WITH chunk AS (
+  DELETE FROM bulk_order_chunks WHERE id = %(chunk_id)s RETURNING rows
+), entry AS MATERIALIZED (
   SELECT (r->>'i')::int AS order_index, CASE WHEN %(skip)s THEN 'skipped' ELSE r->>'verdict' END AS status,
          r->>'ref' AS client_ref, CASE WHEN NOT %(skip)s THEN r->>'error' END AS error,
          CASE WHEN NOT %(skip)s THEN NULLIF(r->'problems', 'null') END AS problems,
          NULLIF(r->'order', 'null') AS form,
          CASE WHEN NOT %(skip)s AND r->>'verdict' = 'succeeded' THEN (%(model_order_ids)s::text[])[at] END
            AS model_order_id
-  FROM bulk_order_chunks, jsonb_array_elements(rows) WITH ORDINALITY AS e(r, at)
-  WHERE bulk_order_chunks.id = %(chunk_id)s
+  FROM chunk, jsonb_array_elements(rows) WITH ORDINALITY AS e(r, at)
 ), made AS (
   INSERT INTO orders (model_order_id, client_id, order_form_data, status, submitted_at, ip_address, trace_id)
   SELECT model_order_id, %(user_id)s, form, %(order_status)s, %(now)s, %(address)s, %(trace_id)s
@@ -56,6 +66,13 @@ SET order_id = made.id, model_order_id = entry.model_order_id, success = entry.s
 FROM entry LEFT JOIN made USING (model_order_id)
 WHERE result.batch_id = %(batch_id)s AND result.order_index = entry.order_index
 RETURNING result.status, result.order_id, result.model_order_id
+"""
+_COUNT = """
+UPDATE bulk_order_batches
+SET processed = processed + %(processed)s, succeeded = succeeded + %(succeeded)s, failed = failed + %(failed)s,
+    skipped = skipped + %(skipped)s, status = 'processing'
+WHERE batch_id = %(batch_id)s
+RETURNING processed, succeeded, failed, skipped, status, cancelled_at
 """
 
 
@@ -84,20 +101,19 @@ def process_at_once(batch: Batch, *, skip: bool = False) -> None:
 
 
 def _claim(batch: Batch, *, in_order: bool) -> tuple[int, int] | None:
-    """Id and length of the next chunk, locked; `in_order` only the first will do, so one worker at a time."""
-    chunks = Chunk.objects.filter(batch=batch).order_by("first_index")
-    if in_order:
-        chunks = Chunk.objects.filter(pk__in=chunks.values("pk")[:1])
-    length = Func(F("rows"), function="jsonb_array_length", output_field=IntegerField())
-    return chunks.annotate(length=length).values_list("pk", "length").select_for_update(skip_locked=True).first()
+    """Id and length of the next chunk, locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"batch_id": batch.pk, "in_order": in_order})
+        chunk: tuple[int, int] | None = cursor.fetchone()
+    return chunk
 
 
 def _carry_out(batch: Batch, chunk: tuple[int, int], *, skip: bool = False) -> None:
     now = timezone.now()
     done = _write(batch, chunk, now, skip=skip)
     orders = sorted((row.order_id, row.model_order_id) for row in done if row.order_id is not None)
-    publish_many([_created(batch, now, order_id, model_order_id) for order_id, model_order_id in orders])
-    Chunk.objects.filter(pk=chunk[0]).delete()
+    submitted = as_utc(now)
+    publish_many([_created(batch, submitted, order_id, model_order_id) for order_id, model_order_id in orders])
     outcomes = Counter(row.outcome for row in done)
     _count(batch, outcomes)
     transaction.on_commit(partial(metrics.carried_out, outcomes))
@@ -126,27 +142,24 @@ def _write(batch: Batch, chunk: tuple[int, int], now: datetime, *, skip: bool) -
         return [Done(*row) for row in cursor.fetchall()]
 
 
-def _created(batch: Batch, now: datetime, order_id: int, model_order_id: str) -> NewEvent:
+def _created(batch: Batch, submitted: str, order_id: int, model_order_id: str) -> NewEvent:
     data = {
         "orderId": order_id,
         "modelOrderId": model_order_id,
         "clientId": batch.user_id,
         "status": Status.PENDING_APPROVAL,
-        "submittedAt": as_utc(now),
+        "submittedAt": submitted,
     }
     return NewEvent(batch.user_id, EventName.ORDER_CREATED, data)
 
 
 def _count(batch: Batch, outcomes: Counter[str]) -> None:
-    """Move the counters, last: every worker of the batch waits at this row."""
-    Batch.objects.filter(pk=batch.pk).update(
-        processed=F("processed") + outcomes.total(),
-        succeeded=F("succeeded") + outcomes[Outcome.SUCCEEDED],
-        failed=F("failed") + outcomes[Outcome.FAILED],
-        skipped=F("skipped") + outcomes[Outcome.SKIPPED],
-        status=BatchStatus.PROCESSING,
-    )
-    batch.refresh_from_db()
+    """Move the counters, last: every worker of the batch waits at this row. `batch` then says what the row does."""
+    moves = {outcome.value: outcomes[outcome] for outcome in Outcome}
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, moves | {"processed": outcomes.total(), "batch_id": batch.pk})
+        row = cursor.fetchone()
+    batch.processed, batch.succeeded, batch.failed, batch.skipped, batch.status, batch.cancelled_at = row
 
 
 def _complete(batch: Batch, now: datetime) -> None:

@@ -7,6 +7,9 @@ from datetime import datetime
 
 _BASE36 = string.digits + string.ascii_lowercase
 _ORDER_ALPHABET = string.ascii_uppercase + string.digits
+# A character for each byte. 252 = 7 * 36: the bytes above it would favour the first ones.
+_CHARACTERS = {alphabet: (alphabet * 8)[:256].encode() for alphabet in (_BASE36, _ORDER_ALPHABET)}
+_UNFAIR = bytes(range(252, 256))
 
 
 def now_ms() -> int:
@@ -41,8 +44,7 @@ def model_order_ids(now: datetime, count: int) -> list[str]:
 
 
 def _letters(alphabet: str, count: int) -> str:
-    # 252 = 7 * 36: the bytes above it would favour the first letters.
     letters = ""
     while len(letters) < count:
-        letters += "".join(alphabet[byte % 36] for byte in secrets.token_bytes(count + 8) if byte < 252)
+        letters += secrets.token_bytes(count + 8).translate(_CHARACTERS[alphabet], _UNFAIR).decode()
     return letters[:count]
