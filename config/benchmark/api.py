@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.management import call_command
 from django.db import connections
@@ -66,8 +66,8 @@ class Caller:
 
 def measure(folder: Path, times: int) -> dict[str, list[float]]:
     """Seconds of each call by kind, in order of size."""
-    with granian(folder) as (port, key):
-        owner, partner, nobody = Caller(port, {}), Caller(port, key), Caller(port, {})
+    with granian(folder) as web:
+        owner, partner, nobody = Caller(web.port, {}), Caller(web.port, web.key), Caller(web.port, {})
         owner.log_in()
         taken: dict[str, list[float]] = {}
         for number in range(times + WARM_UP):
@@ -98,9 +98,16 @@ def _create(caller: Caller, path: str, body: bytes) -> float:
     return seconds
 
 
+class Web(NamedTuple):
+    """The web process alone, and the headers of a key without limits."""
+
+    pid: int
+    port: int
+    key: dict[str, str]
+
+
 @contextmanager
-def granian(folder: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The web process alone: its port, and the headers of a key without limits."""
+def granian(folder: Path) -> Iterator[Web]:
     call_command("migrate", verbosity=0, interactive=False)
     integration = seed()
     Integration.objects.filter(name=INTEGRATION).update(rate_per_minute=UNLIMITED, rate_per_hour=UNLIMITED)
@@ -120,7 +127,8 @@ def granian(folder: Path) -> Iterator[tuple[int, dict[str, str]]]:
     with web:
         if not until(partial(_answers, port), seconds=60):
             raise RuntimeError(f"web does not start, see {web.log('web')}")
-        yield port, {"X-API-Key": integration.api_key, "X-API-Secret": integration.api_secret}
+        key = {"X-API-Key": integration.api_key, "X-API-Secret": integration.api_secret}
+        yield Web(web.children["web"].pid, port, key)
 
 
 def _answers(port: int) -> bool:

@@ -43,7 +43,6 @@ def deliver_all(key: bytes) -> int:
     """Send whatever is due and return how much that was."""
     connection.ensure_connection()
     session: psycopg.Connection[tuple[Any, ...]] = connection.connection
-    session.prepare_threshold = 2
     multi, idle = pycurl.CurlMulti(), [_handle() for _ in range(IN_FLIGHT)]
     sent = 0
     with psycopg.Cursor(session) as cursor:

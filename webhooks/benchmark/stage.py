@@ -61,8 +61,10 @@ def receiver(delay: float = 0) -> Iterator[str]:
     command = [sys.executable, "-m", "webhooks.benchmark.receiver", "--delay", str(delay)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}/hook"
-        process.kill()
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/hook"
+        finally:
+            process.kill()
 
 
 @contextmanager
@@ -74,8 +76,10 @@ def worker(processes: int, *, queue: str = "webhooks", include: str = "webhooks.
     with subprocess.Popen(command, start_new_session=True) as process:  # noqa: S603
         while not any(each["cmd"] == "brpop" for each in client().client_list()):
             time.sleep(0.1)
-        yield process.pid
-        process.send_signal(signal.SIGTERM)
+        try:
+            yield process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
 
 
 def fill(user: User, events: int) -> None:

@@ -1,7 +1,7 @@
 """manage.py bench (`make bench`): every figure that the design promises, beside its ceiling from the same run.
 
 Works on a durable pair of servers of its own. `make bench ARGS="deliveries"` measures a part; `--full` adds how cost
-grows with size, and pages at a million rows.
+grows with size, pages at a million rows, and what things cost.
 """
 
 import os
@@ -12,13 +12,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from config.benchmark import api
+from config.benchmark import api, costs
 
 NUMBER = r"([\d,]+(?:\.\d+)?)"
 SWEEP_MS = 2000  # how often whoever stands in looks
@@ -45,7 +46,7 @@ class Command(BaseCommand):
     def handle(self, *_: Any, parts: list[str], full: bool, scale: float, **options: Any) -> None:
         started = time.monotonic()
         self.scale, self.full = scale, full
-        chosen = parts or [part for part in PARTS if full or part != "pages"]
+        chosen = parts or [part for part in PARTS if full or part not in LONG]
         rows = [row for part in chosen for row in PARTS[part](self)]
         self.stdout.write(f"\n{machine()}")
         self.stdout.write(table(rows))
@@ -166,8 +167,27 @@ class Command(BaseCommand):
         figures = (f"{small[worst]:.0f} ms", f"{large[worst]:.0f} ms", f"{ratios[worst]:.1f} x")
         yield Row(f"worst page: {worst.strip()}", *figures, "≤ 2 x", ratios[worst] <= 2)
 
+    def costs(self) -> Iterator[Row]:
+        """Promises nothing: the figures of docs/scaling.md."""
+        with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
+            parts = (
+                costs.orders_and_deliveries(int(self.sized(20_000))),
+                costs.calls(Path(folder), int(self.sized(400))),
+            )
+            for line in chain.from_iterable(parts):
+                self.stdout.write(line)
+                self.stdout.flush()
+        yield from ()
 
-PARTS = {"deliveries": Command.deliveries, "bulk": Command.bulk, "api": Command.api, "pages": Command.pages}
+
+PARTS = {
+    "deliveries": Command.deliveries,
+    "bulk": Command.bulk,
+    "api": Command.api,
+    "pages": Command.pages,
+    "costs": Command.costs,
+}
+LONG = {"pages", "costs"}
 
 
 def number(text: str) -> float:
