@@ -3,9 +3,11 @@
 from typing import Any
 
 from axes.models import AccessAttempt
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import Count
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -39,8 +41,12 @@ class StaffUserAdmin(Audited, ConsoleList, UserAdmin, ModelAdmin):  # type: igno
     search_help_text = "User name, name or e-mail address"
     export_fields = ("id", "username", "first_name", "last_name", "email", "is_active", "is_staff", "last_login")
     filter_horizontal = ()  # two boxes side by side do not fit a narrow page
-    readonly_fields = ("belongings", "last_login", "date_joined")
-    fieldsets = (*(UserAdmin.fieldsets or ()), ("What belongs to them", {"fields": ("belongings",)}))
+    readonly_fields = ("belongings", "deeds_of", "seen", "joined")
+    fieldsets = (
+        *(UserAdmin.fieldsets or ())[:3],
+        ("When", {"fields": ("seen", "joined")}),
+        ("What belongs to them", {"fields": ("belongings",)}),
+    )
 
     @admin.display(description="Lists")
     def belongings(self, user: User) -> SafeString:
@@ -52,8 +58,16 @@ class StaffUserAdmin(Audited, ConsoleList, UserAdmin, ModelAdmin):  # type: igno
             ("Integrations", Integration, "user"),
         )
         links = [(marks.list_url(model, **{f"{key}__id__exact": user.pk}), title) for title, model, key in kinds]
-        links.append((marks.list_url(AuditEntry, q=user.get_username()), "What they did"))
         return format_html_join(", ", '<a class="c-link" href="{}">{}</a>', links)
+
+    @admin.display(description="What they did")
+    def deeds_of(self, user: User) -> SafeString:
+        return marks.link(marks.list_url(AuditEntry, q=user.get_username()), "Audit log")
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        sets = super().get_fieldsets(request, obj)
+        may = isinstance(request.user, User) and request.user.has_perm("kernel.view_auditentry")
+        return [*sets, (None, {"fields": ("deeds_of",)})] if obj and may else sets
 
     @admin.display(description="Name")
     def full_name(self, user: User) -> str:
@@ -74,6 +88,18 @@ class StaffUserAdmin(Audited, ConsoleList, UserAdmin, ModelAdmin):  # type: igno
     def seen(self, user: User) -> SafeString:
         return marks.when(user.last_login)
 
+    @admin.display(description="Joined")
+    def joined(self, user: User) -> SafeString:
+        return marks.when(user.date_joined)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """The few roles are ticked; permissions beyond them are chosen from the long list."""
+        if db_field.name != "groups":
+            return super().formfield_for_manytomany(db_field, request, **kwargs)
+        ticked = forms.CheckboxSelectMultiple()
+        told = "A role holds all the permissions that its work takes."
+        return db_field.formfield(widget=ticked, label="Roles", help_text=told, required=False)
+
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("groups")
 
@@ -83,8 +109,24 @@ class StaffUserAdmin(Audited, ConsoleList, UserAdmin, ModelAdmin):  # type: igno
 
 
 @admin.register(Group)
-class RoleAdmin(Audited, GroupAdmin, ModelAdmin):  # type: ignore[misc]
+class RoleAdmin(Audited, ConsoleList, GroupAdmin, ModelAdmin):  # type: ignore[misc]
     filter_horizontal = ()
+    explanation = "What people may do, by the work they do. A person may have several roles."
+    list_display = ("name", "people", "allowed")
+    search_help_text = "Part of the name"
+    export_fields = ("id", "name")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        numbers = {"number": Count("user", distinct=True), "rights": Count("permissions", distinct=True)}
+        return super().get_queryset(request).annotate(**numbers)
+
+    @admin.display(description="People")
+    def people(self, role: Any) -> SafeString:
+        return marks.link(marks.list_url(User, groups__id__exact=role.pk), f"{role.number:,}")
+
+    @admin.display(description="Permissions")
+    def allowed(self, role: Any) -> SafeString:
+        return marks.number(role.rights)
 
 
 @admin.register(AccessAttempt)

@@ -190,8 +190,8 @@ class ResultAdmin(ConsoleAdmin):
         return marks.record_link(Order, result.order_id, result.model_order_id)
 
     @admin.display(description="Client's reference")
-    def reference(self, result: Result) -> str:
-        return result.client_ref or "–"
+    def reference(self, result: Result) -> SafeString:
+        return marks.code(marks.clipped(result.client_ref, 100)) if result.client_ref else marks.NOTHING
 
     @admin.display(description="Error")
     def problem(self, result: Result) -> SafeString:

@@ -24,6 +24,11 @@ SENTENCES = {
 }
 
 
+SHORT = 24  # characters of a text that needs no room of its own
+# What a registrar reports with a move, as the history keeps it.
+REPORTED = {"nav": "NAV", "units": "units", "rtaRefNo": "registrar's reference"}
+
+
 def record(order: Order, viewer: User) -> Record:
     client = marks.record_link(User, order.client_id, order.client.get_username())
     shown = (
@@ -133,7 +138,10 @@ def _cell(value: Any) -> object:
     if value is None or value == "":
         return None
     figure = _figure(value)
-    return marks.clipped(str(value), 120) if figure is None else marks.number(figure)
+    if figure is not None:
+        return marks.number(figure)
+    text = str(value)
+    return text if len(text) <= SHORT else marks.clipped(text, 120)
 
 
 def _figure(value: Any) -> Decimal | None:
@@ -151,7 +159,7 @@ def _step(before: str | None, after: str) -> str:
 
 
 def _reason(reason: str | None, details: Mapping[str, Any] | None) -> str:
-    told = [f"{name} {value}" for name, value in (details or {}).items()]
+    told = [f"{REPORTED.get(name, name)} {value}" for name, value in (details or {}).items()]
     return "; ".join([*([reason] if reason else []), *told])
 
 

@@ -70,7 +70,7 @@ class OrderAdmin(ConsoleAdmin):
     @admin.display(description="What is to be done")
     def what(self, order: Order) -> SafeString:
         items = order_page.items_of(order) or [{}]
-        more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+        more = f"; {len(items)} items" if len(items) > 1 else ""
         kinds = sorted({str(item.get("transactionType", "")) for item in items})
         return marks.two(marks.clipped(str(items[0].get("schemeName", "")), 60), ", ".join(kinds) + more)
 

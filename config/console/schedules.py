@@ -22,6 +22,15 @@ from config.lib.requests import client_address
 UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
+TOLD = {
+    "name": "What people call it",
+    "enabled": "Runs only while this is on",
+    "description": "What it is for",
+    "interval": "Either an interval",
+    "crontab": "or minutes, hours and days",
+}
+
+
 class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):  # type: ignore[misc]  # untyped
     pass
 
@@ -32,6 +41,9 @@ class TaskForm(beat.PeriodicTaskForm):  # type: ignore[misc]  # untyped
         for name, widget in (("regtask", TaskSelect()), ("task", UnfoldAdminTextInputWidget())):
             if name in self.fields:
                 self.fields[name].widget = widget
+        for name, told in TOLD.items():
+            if name in self.fields:
+                self.fields[name].help_text = told
 
 
 @admin.action(description="Enable", permissions=["change"])
@@ -63,10 +75,11 @@ class ScheduleAdmin(Audited, ConsoleList, beat.PeriodicTaskAdmin, ModelAdmin):  
     actions = (enable, disable, run_now, export_csv)
     search_help_text = "Part of the name or of the task"
     moment = "last_run_at"
+    readonly_fields = ("last_ran",)
     export_fields = ("name", "task", "enabled", "interval__every", "interval__period", "last_run_at", "total_run_count")
     fieldsets = (
         (None, {"fields": ("name", "regtask", "task", "enabled", "description")}),
-        ("When", {"fields": ("interval", "crontab", "last_run_at")}),
+        ("When", {"fields": ("interval", "crontab", "last_ran")}),
         ("Arguments", {"fields": ("args", "kwargs"), "classes": ("collapse",)}),
     )
 
@@ -112,12 +125,17 @@ def every(interval: IntervalSchedule) -> str:
     return f"every {unit}" if number == 1 else f"every {number:g} {unit}s"
 
 
-class TimingAdmin(Audited, ModelAdmin):  # type: ignore[misc]
-    pass
+class TimingAdmin(Audited, ConsoleList, ModelAdmin):  # type: ignore[misc]
+    explanation = "Times that schedules can be given."
+    list_display: tuple[str, ...] = ("runs",)
+
+    @admin.display(description="Runs")
+    def runs(self, timing: Any) -> str:
+        return every(timing) if isinstance(timing, IntervalSchedule) else str(timing)
 
 
-class CrontabAdmin(Audited, beat.CrontabScheduleAdmin, ModelAdmin):  # type: ignore[misc]
-    pass
+class CrontabAdmin(TimingAdmin):
+    list_display = ("runs", "human_readable")
 
 
 def register() -> None:

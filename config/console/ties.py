@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import Q
+from django.db.models import AutoField, Q
 from django.http import HttpRequest
 
 from bulk_orders.admin import BatchAdmin, OrderAdmin
@@ -64,26 +64,38 @@ def delivery_about(request: HttpRequest, delivery: Delivery) -> Panel | None:
 def webhook_owner(request: HttpRequest, webhook: Webhook) -> Panel | None:
     if webhook.integration_id is None:
         return None
-    link = marks.record_link(Integration, webhook.integration_id)
+    name = Integration.objects.filter(pk=webhook.integration_id).values_list("name", flat=True).first()
+    link = marks.record_link(Integration, webhook.integration_id, name)
     return facts("Managed", Fact("Integration", link, "It owns this endpoint: URL, events and state are changed there"))
 
 
 def audit_target(request: HttpRequest, entry: AuditEntry) -> Panel:
     model = TARGETS.get(entry.target_type)
-    there = (
-        model is not None
-        and may_be_key_of(model, entry.target_id)
-        and model._default_manager.filter(pk=entry.target_id).exists()
+    shown = _name_of(model, entry.target_id) if model else None
+    target = (
+        marks.record_link(model, entry.target_id, shown)
+        if model and shown
+        else f"{entry.target_type} {entry.target_id}"
     )
-    target = marks.record_link(model, entry.target_id) if model and there else f"{entry.target_type} {entry.target_id}"
     who = marks.record_link(User, entry.actor_id, entry.actor) if entry.actor_id else entry.actor
     return facts(
         "Deed",
         Fact("By", who),
         Fact("From", entry.address or marks.NOTHING),
-        Fact("To", target, "" if there else "It is not there any more" if model else ""),
+        Fact("To", target, entry.target_type if shown else "It is not there any more" if model else ""),
         Fact("Reason", entry.reason or marks.NOTHING),
     )
+
+
+def _name_of(model: type[Any], key: str) -> str | None:
+    """What people call a record, if it is there: by its id, or by what stands for a mere number."""
+    if not may_be_key_of(model, key):
+        return None
+    if isinstance(model._meta.pk, AutoField):
+        found = model._default_manager.filter(pk=key).first()
+        return str(found) if found else None
+    # Not read: with some come secrets, which are decrypted as they are loaded.
+    return key if model._default_manager.filter(pk=key).exists() else None
 
 
 def audit_before(request: HttpRequest, entry: AuditEntry) -> Panel | None:

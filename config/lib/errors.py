@@ -206,6 +206,12 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     return _unless_console(request, Forbidden(), defaults.permission_denied(request, exception))
 
 
+def too_many_requests(request: HttpRequest, refusal: ApiError) -> HttpResponse:
+    """Of log-ins, which are refused before there is a form that could say so."""
+    page = HttpResponse(render_to_string("429.html"), status=refusal.status, headers=refusal.headers)
+    return _unless_console(request, refusal, page)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's 500, which it asks for while the error is being handled; 503 if PostgreSQL is what does not answer."""
     error = sys.exception()

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from config.lib.authentication import SessionAuthentication
 from config.lib.camel import CamelSerializer
-from config.lib.errors import TooManyRequests, Unauthorized, as_json
+from config.lib.errors import TooManyRequests, Unauthorized, too_many_requests
 from config.lib.fields import TextField
 
 _GROUP_ROLES = ("operations", "support", "auditor")
@@ -69,8 +69,8 @@ def role_of(user: User) -> str:
 
 
 def locked_out(request: HttpRequest, credentials: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
-    """What a guesser gets from now on, from the API and from the console's log-in alike."""
-    return as_json(LockedOut())
+    """What a guesser gets from now on: from the API, and, as a page, from the console's log-in."""
+    return too_many_requests(request, LockedOut())
 
 
 class Login(APIView):

@@ -147,7 +147,7 @@ DEEDS = (
     ),
     Deed(
         "guard",
-        "Guard",
+        "Access rules",
         "shield",
         CHANGE,
         "From where its key may be used, until when, and whether calls must be signed.",

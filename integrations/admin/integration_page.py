@@ -3,17 +3,19 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 
 from config.lib.console import charts, marks
 from config.lib.console.charts import Series
 from config.lib.console.marks import Tone
-from config.lib.console.records import Fact, Panel, Record, facts, source, table
+from config.lib.console.records import Fact, Panel, Record, facts, source, table, user_names
 from integrations import scopes, throttles
 from integrations.admin.tones import code_badge, status_badge
 from integrations.configuration import masked
-from integrations.models import Integration, IntegrationStatus, UsageLog
+from integrations.models import Integration, IntegrationStatus, Template, UsageLog
 from integrations.reports import usage_summary
 from webhooks.managed import managed_id
 from webhooks.models import Webhook
@@ -27,7 +29,7 @@ def record(integration: Any) -> Record:
     shown = (
         Fact("Owner", marks.record_link(type(integration.user), integration.user_id, integration.user.get_username())),
         Fact("Type", integration.get_type_display()),
-        Fact("Calls", marks.number(integration.calls)),
+        Fact("Accepted calls", marks.number(integration.calls)),
         Fact("Last call", marks.when(integration.last_call)),
         Fact("Created", marks.when(integration.created_at)),
     )
@@ -100,11 +102,15 @@ def _endpoints(found: dict[str, Any]) -> Panel:
 
 def rights(request: HttpRequest, integration: Integration) -> Panel:
     rows = [(marks.code(name), scopes.DESCRIPTIONS.get(name, "")) for name in integration.scopes]
-    reach = integration.reachable_user_ids()
-    note = f"Privileged scopes reach the orders of users {', '.join(map(str, reach))}"
     empty = "It has no scope: its key may only ask who it is."
-    shown = note if scopes.holds_privilege(integration.scopes) else ""
+    shown = _reach(integration) if scopes.holds_privilege(integration.scopes) else ""
     return table("Scopes", ("Scope", "What it allows"), rows, empty=empty, note=shown, wide=False)
+
+
+def _reach(integration: Integration) -> str:
+    ids = integration.reachable_user_ids()
+    names = user_names(list(ids), User.objects)
+    return f"Privileged scopes reach the orders of {', '.join(names.get(pk, f'user {pk}') for pk in ids)}"
 
 
 def credentials(request: HttpRequest, integration: Integration) -> Panel:
@@ -147,7 +153,10 @@ def told_at(request: HttpRequest, integration: Integration) -> Panel:
 def configured(request: HttpRequest, integration: Integration) -> Panel:
     template = integration.template
     shown = masked(integration.config or {}, template.config_schema if template else None)
-    note = f"Template: {template.name}; secrets are masked" if template else "Secrets are masked"
+    note = "Secrets are masked"
+    if template:
+        made_from = marks.record_link(Template, template.pk, template.name)
+        note = format_html("Made from the template {}; secrets are masked", made_from)
     return source("Config", shown or None, note=note, empty="Nothing is configured.", wide=False)
 
 

@@ -33,10 +33,10 @@ class StatusFilter(OptionFilter):
 class IntegrationAdmin(ConsoleAdmin):
     explanation = (
         "Partners' systems and their API keys. A suspended key is refused from its next call on. "
-        "An error is a reply of 400 or above."
+        "Calls are those that were accepted; an error is a reply of 400 or above."
     )
     empty = "No partner has registered a system yet."
-    list_display = ("name", "owner", "kind", "state", "scope_words", "used", "error_rate", "last_used")
+    list_display = ("title", "owner", "kind", "state", "scope_words", "used", "error_rate", "last_used")
     list_filter = (StatusFilter, "type")
     list_select_related = ("user",)
     search_terms = (
@@ -75,6 +75,10 @@ class IntegrationAdmin(ConsoleAdmin):
 
     def record(self, request: HttpRequest, obj: Integration) -> Record:
         return integration_page.record(obj)
+
+    @admin.display(description="Name")
+    def title(self, integration: Integration) -> SafeString:
+        return marks.clipped(integration.name, 60)
 
     @admin.display(description="Owner")
     def owner(self, integration: Integration) -> SafeString:

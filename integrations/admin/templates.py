@@ -17,7 +17,7 @@ from config.lib.console.marks import Tone
 from config.lib.console.records import pretty
 from config.lib.console.search import Term
 from integrations import catalogue, scopes
-from integrations.models import Template
+from integrations.models import Integration, Template
 
 
 class LaidOut(forms.JSONField):
@@ -60,7 +60,7 @@ class TemplateAdmin(Audited, ConsoleList, ModelAdmin):  # type: ignore[misc]  # 
     explanation = "What a new integration starts from. A change concerns those that are made from then on."
     empty = "No template is offered."
     form = TemplateForm
-    fields = ("id", *(name for name in TemplateForm.base_fields if name != "id"))
+    fields = ("id", *(name for name in TemplateForm.base_fields if name != "id"), "made")
     list_display = ("name", "type", "state", "scope_words", "event_words")
     list_filter = ("type", "active")
     search_terms = (Term(r".{1,100}", "name__icontains"),)
@@ -70,7 +70,13 @@ class TemplateAdmin(Audited, ConsoleList, ModelAdmin):  # type: ignore[misc]  # 
 
     def get_readonly_fields(self, request: HttpRequest, obj: Template | None = None) -> tuple[str, ...]:
         # It is the key: saved under another, there would be two of them.
-        return ("id",) if obj else ()
+        return ("id", "made") if obj else ("made",)
+
+    @admin.display(description="Integrations")
+    def made(self, template: Template) -> SafeString:
+        if not template.pk:
+            return marks.NOTHING
+        return marks.link(marks.list_url(Integration, template__id__exact=template.pk), "Those made from it")
 
     @admin.display(description="Offered")
     def state(self, template: Template) -> SafeString:

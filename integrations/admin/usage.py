@@ -29,7 +29,7 @@ class OutcomeFilter(OptionFilter):
 class UsageLogAdmin(ConsoleAdmin):
     explanation = "Every call made with an integration's key, the refused ones too."
     empty = "No call has been made with a key yet."
-    list_display = ("made", "who", "call", "code", "took", "problem")
+    list_display = ("made", "who", "call", "reply", "problem")
     list_filter = (OutcomeFilter,)
     list_select_related = ("integration",)
     ordering = ("-timestamp", "-pk")
@@ -62,15 +62,11 @@ class UsageLogAdmin(ConsoleAdmin):
 
     @admin.display(description="Call")
     def call(self, log: UsageLog) -> SafeString:
-        return marks.code(f"{log.method} {log.endpoint}")
+        return marks.code(marks.clipped(f"{log.method} {log.endpoint}", 200))
 
     @admin.display(description="Reply")
-    def code(self, log: UsageLog) -> SafeString:
-        return code_badge(log.status_code)
-
-    @admin.display(description="Took")
-    def took(self, log: UsageLog) -> SafeString:
-        return marks.milliseconds(log.response_time)
+    def reply(self, log: UsageLog) -> SafeString:
+        return marks.two(code_badge(log.status_code), marks.milliseconds(log.response_time))
 
     @admin.display(description="Error")
     def problem(self, log: UsageLog) -> SafeString:

@@ -7,7 +7,6 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from config.lib.console import marks
@@ -64,7 +63,7 @@ class DeliveryAdmin(ConsoleAdmin):
         "One event on its way to one endpoint, tried again on the endpoint's schedule until delivered or given up."
     )
     empty = "Nothing has been sent yet."
-    list_display = ("created", "what", "endpoint", "state", "reply", "tries", "next_try")
+    list_display = ("created", "what", "endpoint", "state", "reply", "tries")
     list_filter = (StatusFilter, QueueFilter, EventFilter)
     list_select_related = ("webhook",)
     search_terms = (
@@ -120,14 +119,12 @@ class DeliveryAdmin(ConsoleAdmin):
 
     @admin.display(description="Attempts")
     def tries(self, delivery: Delivery) -> SafeString:
-        return marks.number(delivery.attempts)
-
-    @admin.display(description="Next try")
-    def next_try(self, delivery: Delivery) -> SafeString:
-        state = queue_state(delivery, timezone.now())
-        if state == "scheduled":
-            return marks.when(delivery.next_retry_at)
-        return format_html("<span>{}</span>", state) if state else marks.NOTHING
+        """How many were made, and when the next one is."""
+        made, now = marks.number(delivery.attempts), timezone.now()
+        state = queue_state(delivery, now)
+        if state == "scheduled" and delivery.next_retry_at:
+            state = f"next {marks.relative(delivery.next_retry_at, now)}"
+        return marks.two(made, state) if state else made
 
     @admin.display(description="Created")
     def created(self, delivery: Delivery) -> SafeString:
@@ -149,7 +146,7 @@ class CodeFilter(OptionFilter):
 class AttemptAdmin(ConsoleAdmin):
     explanation = "Every request that was made, or refused before a connection was opened."
     empty = "Nothing has been sent yet."
-    list_display = ("moment_of", "what", "endpoint", "code", "took", "address", "problem")
+    list_display = ("moment_of", "what", "endpoint", "reply", "address", "problem")
     list_filter = (CodeFilter,)
     list_select_related = ("delivery__webhook",)
     search_terms = (Term(r"del_\d+_[0-9a-f]+", "delivery_id"),)
@@ -185,12 +182,8 @@ class AttemptAdmin(ConsoleAdmin):
         return attempt.remote_ip or "–"
 
     @admin.display(description="Reply")
-    def code(self, attempt: Attempt) -> SafeString:
-        return code_badge(attempt.response_code)
-
-    @admin.display(description="Took")
-    def took(self, attempt: Attempt) -> SafeString:
-        return marks.milliseconds(attempt.duration_ms)
+    def reply(self, attempt: Attempt) -> SafeString:
+        return marks.two(code_badge(attempt.response_code), marks.milliseconds(attempt.duration_ms))
 
     @admin.display(description="Error")
     def problem(self, attempt: Attempt) -> SafeString:

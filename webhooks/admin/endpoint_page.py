@@ -33,13 +33,17 @@ def record(webhook: Webhook) -> Record:
 
 
 def sentence(webhook: Webhook, now: datetime) -> str:
+    if not webhook.active and not webhook.disabled_at:
+        who = "Its integration is not active" if webhook.integration_id else "Its owner has switched it off"
+        return f"{who}: it gets nothing, and what waits for it is held."
     if not webhook.active:
-        since = f" {marks.relative(webhook.disabled_at, now)}" if webhook.disabled_at else ""
+        assert webhook.disabled_at is not None
+        since = f" {marks.relative(webhook.disabled_at, now)}"
         reason = f": {webhook.disabled_reason}" if webhook.disabled_reason else ""
         return f"It was disabled{since}{reason}. What waits for it is held until it is enabled."
     if webhook.failing_since:
         since = marks.relative(webhook.failing_since, now)
-        return f"Every attempt since {since} has failed; if that goes on, the gateway disables it and tells its owner."
+        return f"It has been failing since {since}: if that goes on, the gateway disables it and tells its owner."
     return "It gets the events it subscribes to."
 
 

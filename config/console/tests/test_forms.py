@@ -49,6 +49,21 @@ def test_forms_open(admin: User, schedule: PeriodicTask, template: Template, ses
         assert client.get(reverse(f"admin:{name}_add")).status_code == 200, name
 
 
+def test_forms_lead_to_what_belongs_to_them(
+    admin: User, operations: User, template: Template, session: Sessions
+) -> None:
+    page = session(operations).get(reverse("admin:integrations_template_change", args=[template.pk])).content.decode()
+    assert reverse("admin:integrations_integration_changelist") + "?template__id__exact=nse" in page
+    group = Group.objects.get(name="Operations")
+    page = session(admin).get(reverse("admin:auth_group_changelist")).content.decode()
+    assert f'<a class="c-link" href="/admin/auth/user/?groups__id__exact={group.pk}">1</a>' in page
+    deeds = f"/admin/kernel/auditentry/?q={operations.username}"
+    for reader, may in ((admin, True), (operations, False)):
+        page = session(reader).get(reverse("admin:auth_user_change", args=[operations.pk])).content.decode()
+        assert (deeds in page) == may, reader
+        assert "UTC" in page
+
+
 def test_operations_change_a_template_and_that_is_written_down(
     operations: User, template: Template, session: Sessions
 ) -> None:

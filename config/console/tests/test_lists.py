@@ -20,7 +20,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from bulk_orders import orders
 from bulk_orders.tests.forms import cart_item, order_form
 from config.console.tests.world import World, make_world
-from config.lib import ledgers
+from config.lib import audit, ledgers
 from config.lib.console import filters, serials
 from config.lib.figures import HourFigure
 from integrations.models import UsageLog
@@ -152,6 +152,31 @@ def test_every_list_exports_a_selection(admin: User, world: World, schedule: Per
         reply = client.post(address(label), {"action": "export_csv", "_selected_action": [key]})
         assert reply["Content-Type"].startswith("text/csv"), label
         assert len(b"".join(reply.streaming_content).splitlines()) >= 2, label  # type: ignore[attr-defined]
+
+
+def test_an_empty_list_says_what_it_would_hold(admin: User, session: Sessions) -> None:
+    for label, said in (
+        ("bulk_orders.order", "No order has been submitted yet."),
+        ("axes.accessattempt", "No log-in has failed lately."),
+        ("webhooks.delivery", "Nothing has been sent yet."),
+    ):
+        assert said in session(admin).get(address(label)).content.decode()
+
+
+def test_the_audit_log_names_what_has_a_number_for_a_key(admin: User, world: World, session: Sessions) -> None:
+    audit.record("user.logged_in", target=world.partner, actor=world.partner)
+    audit.record("order.claimed", target=world.order, actor=admin)
+    audit.record("order.claimed", target=("order", "999999"), actor=None)
+    client = session(admin)
+    page = client.get(address("kernel.auditentry"), {"about": "orders"}).content.decode()
+    assert f">{world.order.model_order_id}</a>" in page
+    assert ">999999</code></a>" in page
+    assert "user.logged_in" not in page
+    page = client.get(address("kernel.auditentry"), {"about": "people", "by": "people"}).content.decode()
+    assert f'/admin/auth/user/{world.partner.pk}/change/">{world.partner.username}</a></span><small>user' in page
+    for found in rows_of(client.get(address("kernel.auditentry"), {"by": "people"})):
+        told = client.get(reverse("admin:kernel_auditentry_change", args=[found.pk])).content.decode()
+        assert "It is not there any more" not in told
 
 
 def test_a_search_for_what_no_index_knows_finds_nothing(admin: User, world: World, session: Sessions) -> None:

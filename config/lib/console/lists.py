@@ -97,7 +97,7 @@ class ConsoleList:
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         response: HttpResponse = super().changelist_view(  # type: ignore[misc]
-            request, {"explanation": self.explanation, "empty": self.empty} | (extra_context or {})
+            request, {"explanation": self.explanation} | (extra_context or {})
         )
         context = getattr(response, "context_data", None)
         if context and "cl" in context:

@@ -71,7 +71,7 @@ def milliseconds(value: float | None) -> SafeString:
 def duration(value: float) -> str:
     """Milliseconds in the unit that reads best."""
     if value < 1000:
-        return f"{value:.0f} ms"
+        return f"{value:.0f} ms" if value >= 0.5 else "< 1 ms"
     return f"{value / 1000:.1f} s" if value < 60_000 else f"{value / 60_000:.1f} min"
 
 
