@@ -110,34 +110,43 @@ def _parse(
 ) -> Iterator[None]:
     parser = expat.ParserCreate()
     parser.buffer_text = True
+    tags = _Tags(start, end)
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = tags.open, tags.close, text
     parser.StartDoctypeDeclHandler = _refuse_document_type
-    depth, tags, fed, local = 0, 0, 0, _LocalNames()
-
-    def opening(name: str, attributes: Attributes) -> None:
-        nonlocal depth, tags
-        depth += 1
-        tags += 1
-        if depth > MAX_DEPTH:
-            raise InvalidPackage(f"its XML is nested deeper than {MAX_DEPTH} levels")
-        start(local[name], attributes)
-
-    def closing(name: str) -> None:
-        nonlocal depth
-        depth -= 1
-        if end:
-            end(local[name])
-
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = opening, closing, text
+    fed = 0
     while data := part.read(READ_BYTES):
         parser.Parse(data, False)
         fed += len(data)
         if fed - parser.CurrentByteIndex > MAX_TOKEN_BYTES or len(parser.intern) > MAX_NAMES:
             raise PackageTooLarge("its XML has names or tags without end")
-        if tags > MAX_TAGS:
+        if tags.count > MAX_TAGS:
             raise PackageTooLarge(f"one of its parts has more than {MAX_TAGS:,} tags")
         yield
     parser.Parse(b"", True)
     yield
+
+
+class _Tags:
+    """Passes tags on under their local names; counts them and how deep they are nested."""
+
+    __slots__ = ("_depth", "_end", "_local", "_start", "count")
+
+    def __init__(self, start: Callable[[str, Attributes], None], end: Callable[[str], None] | None) -> None:
+        self._start, self._end = start, end
+        self._local = _LocalNames()
+        self._depth = self.count = 0
+
+    def open(self, name: str, attributes: Attributes) -> None:
+        self._depth += 1
+        self.count += 1
+        if self._depth > MAX_DEPTH:
+            raise InvalidPackage(f"its XML is nested deeper than {MAX_DEPTH} levels")
+        self._start(self._local[name], attributes)
+
+    def close(self, name: str) -> None:
+        self._depth -= 1
+        if self._end:
+            self._end(self._local[name])
 
 
 class _LocalNames(dict[str, str]):

@@ -19,27 +19,31 @@ def order_forms(count: int) -> Iterator[dict[str, Any]]:
     for number, scheme in zip(range(count), schemes, strict=False):
         yield {
             "clientRef": f"R-{number}",
-            "cartItems": [
-                {
-                    "id": "1",
-                    "productId": scheme["productId"],
-                    "schemeName": scheme["schemeName"],
-                    "transactionType": "Purchase",
-                    "amount": Decimal(500000 + number) / 100,
-                    "orderType": "Additional Purchase",
-                }
-            ],
+            "cartItems": [_item(scheme, Decimal(500000 + number) / 100)],
             "transactionMode": {"mode": "Email", "email": "investor@example.com", "euin": "E123456"},
             "branchCode": "B001",
-            "nominees": [
-                {
-                    "id": "1",
-                    "name": "Asha Rao",
-                    "relationship": "Spouse",
-                    "dateOfBirth": "1990-04-01",
-                    "pan": "ABCDE1234F",
-                    "percentage": 100,
-                }
-            ],
+            "nominees": [_nominee()],
             "optOutOfNomination": False,
         }
+
+
+def _item(scheme: dict[str, str], amount: Decimal) -> dict[str, Any]:
+    return {
+        "id": "1",
+        "productId": scheme["productId"],
+        "schemeName": scheme["schemeName"],
+        "transactionType": "Purchase",
+        "amount": amount,
+        "orderType": "Additional Purchase",
+    }
+
+
+def _nominee() -> dict[str, Any]:
+    return {
+        "id": "1",
+        "name": "Asha Rao",
+        "relationship": "Spouse",
+        "dateOfBirth": "1990-04-01",
+        "pan": "ABCDE1234F",
+        "percentage": 100,
+    }
