@@ -14,6 +14,7 @@ from bulk_orders.intake import CHUNK_ROWS, write_chunks
 from bulk_orders.models import Batch, BatchStatus, Result
 from bulk_orders.rulebook import DUPLICATE_CLIENT_REF, Problem, judge
 from bulk_orders.verdicts import Outcome, Verdict
+from config.lib import logs
 from config.lib.announcements import announce
 from config.lib.errors import Conflict, NotFound
 
@@ -52,6 +53,7 @@ def retry(*, batch_id: str) -> Batch:
     chunks = sum(write_chunks(batch, verdicts) for verdicts in _new_verdicts(batch))
     batch.processed, batch.failed, batch.run = batch.processed - batch.failed, 0, batch.run + 1
     batch.status, batch.error, batch.completed_at, batch.cancelled_at = BatchStatus.PROCESSING, None, None, None
+    batch.request_id = logs.request_id()
     batch.save()
     transaction.on_commit(partial(tasks.nudge, batch.pk, chunks))
     announce(batch.pk)

@@ -72,6 +72,7 @@ def submit(*, user_id: int, rows: Iterable[Any], limit: int, options: Options, a
         judged_on=now.date(),
         ip_address=address,
         trace_id=ids.trace_id(),
+        request_id=logs.request_id(),
     )
     logs.bind(batch_id=batch.batch_id)
     verdicts = reach_verdicts(_at_most(limit, rows), on=batch.judged_on, stop_on_error=options.stop_on_error)

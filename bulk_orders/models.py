@@ -173,6 +173,8 @@ class Batch(models.Model):
     cancelled_at = models.DateTimeField(null=True, blank=True)
     ip_address = models.TextField(null=True, blank=True)
     trace_id = models.TextField()
+    # Of the request that the present run is for: its events bear it, also where only the sweep finds the chunks.
+    request_id = models.TextField(null=True, blank=True)
     # Who keyed it in for its user; like the user's own, their orders are authorized by somebody else.
     entered_by = models.IntegerField(null=True, blank=True, help_text="User id.")
 

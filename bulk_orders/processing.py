@@ -12,7 +12,7 @@ from bulk_orders import metrics
 from bulk_orders.models import Batch, BatchStatus, Result
 from bulk_orders.states import Status
 from bulk_orders.verdicts import Outcome
-from config.lib import ids
+from config.lib import ids, logs
 from config.lib.announcements import announce
 from config.lib.exact_json import as_utc
 from webhooks.events import EventName
@@ -26,7 +26,8 @@ WITH mine AS MATERIALIZED (
     (SELECT min(first_index) FROM bulk_order_chunks WHERE batch_id = %(batch_id)s))
   ORDER BY first_index LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-SELECT id, jsonb_array_length(rows) FROM bulk_order_chunks JOIN mine USING (id)
+SELECT id, jsonb_array_length(rows), run, request_id
+FROM bulk_order_chunks JOIN mine USING (id) JOIN bulk_order_batches USING (batch_id)
 """
 # The rows never leave the database: it takes the chunk apart and writes orders and results in one statement.
 _ROWS_AND_ORDERS = """
@@ -76,6 +77,15 @@ RETURNING processed, succeeded, failed, skipped, status, cancelled_at
 """
 
 
+class Claimed(NamedTuple):
+    """A chunk, locked, and of the same moment what its batch says of the run that it belongs to."""
+
+    id: int
+    length: int
+    run: int
+    request_id: str | None
+
+
 class Done(NamedTuple):
     """What became of one row: the ids where it became an order."""
 
@@ -86,10 +96,11 @@ class Done(NamedTuple):
 
 def process_next_chunk(batch_id: str) -> bool:
     """Carry out one chunk of the batch; False when none is left that nobody else has in hand."""
-    with transaction.atomic():
+    with logs.scope(), transaction.atomic():
         batch = Batch.objects.filter(pk=batch_id).first()
         chunk = _claim(batch, in_order=batch.stop_on_error) if batch else None
         if batch and chunk:
+            logs.bind(batch_id=batch_id, request_id=chunk.request_id)
             _carry_out(batch, chunk)
     return chunk is not None
 
@@ -100,16 +111,16 @@ def process_at_once(batch: Batch, *, skip: bool = False) -> None:
         _carry_out(batch, chunk, skip=skip)
 
 
-def _claim(batch: Batch, *, in_order: bool) -> tuple[int, int] | None:
-    """Id and length of the next chunk, locked."""
+def _claim(batch: Batch, *, in_order: bool) -> Claimed | None:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, {"batch_id": batch.pk, "in_order": in_order})
-        chunk: tuple[int, int] | None = cursor.fetchone()
-    return chunk
+        row = cursor.fetchone()
+    return Claimed(*row) if row else None
 
 
-def _carry_out(batch: Batch, chunk: tuple[int, int], *, skip: bool = False) -> None:
+def _carry_out(batch: Batch, chunk: Claimed, *, skip: bool = False) -> None:
     now = timezone.now()
+    batch.run = chunk.run  # a retry may have begun since the batch was read
     done = _write(batch, chunk, now, skip=skip)
     orders = sorted((row.order_id, row.model_order_id) for row in done if row.order_id is not None)
     submitted = as_utc(now)
@@ -122,12 +133,11 @@ def _carry_out(batch: Batch, chunk: tuple[int, int], *, skip: bool = False) -> N
     announce(batch.pk)
 
 
-def _write(batch: Batch, chunk: tuple[int, int], now: datetime, *, skip: bool) -> list[Done]:
+def _write(batch: Batch, chunk: Claimed, now: datetime, *, skip: bool) -> list[Done]:
     statement = _ROWS_AND_ORDERS + (_FIRST_RESULTS if batch.run == 1 else _LATER_RESULTS)
-    chunk_id, length = chunk
     values: dict[str, Any] = {
         "batch_id": batch.batch_id,
-        "chunk_id": chunk_id,
+        "chunk_id": chunk.id,
         "run": batch.run,
         "skip": skip,
         "user_id": batch.user_id,
@@ -135,7 +145,7 @@ def _write(batch: Batch, chunk: tuple[int, int], now: datetime, *, skip: bool) -
         "trace_id": batch.trace_id,
         "order_status": Status.PENDING_APPROVAL,
         "now": now,
-        "model_order_ids": None if batch.validate_only else ids.model_order_ids(now, length),
+        "model_order_ids": None if batch.validate_only else ids.model_order_ids(now, chunk.length),
     }
     with connection.cursor() as cursor:
         cursor.execute(statement, values)

@@ -7,14 +7,15 @@ beside it. What the current request or task has bound (`bind`) is added to every
 import logging
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import orjson
 import structlog
-from structlog.contextvars import bind_contextvars, get_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
 HIDDEN = "[redacted]"
 _SECRET_NAMES = re.compile(
@@ -37,6 +38,17 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 def bind(**ids: str | int | None) -> None:
     """Add ids to every further line of this request or task: batch_id, integration_id, delivery_id …"""
     bind_contextvars(**{name: value for name, value in ids.items() if value is not None})
+
+
+@contextmanager
+def scope() -> Iterator[None]:
+    """What is bound within the block is forgotten after it: for one of several works of a task."""
+    outside = get_contextvars()
+    try:
+        yield
+    finally:
+        clear_contextvars()
+        bind_contextvars(**outside)
 
 
 def request_id() -> str | None:
