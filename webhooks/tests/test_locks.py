@@ -13,6 +13,7 @@ from django.utils import timezone
 from webhooks import managed, outbox, services
 from webhooks.disabling import disable
 from webhooks.models import Webhook
+from webhooks.queue import claim
 from webhooks.tests.factories import SECRET, make_delivery, make_managed, make_webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,3 +95,24 @@ def test_what_is_requeued_while_its_endpoint_is_being_disabled_is_held(owner: Us
     thread.join()
     delivery.refresh_from_db()
     assert (delivery.status, delivery.next_retry_at) == ("retrying", None)
+
+
+def test_who_claims_for_paced_endpoints_locks_them_in_order_as_those_who_record(owner: User) -> None:
+    webhooks = [make_webhook(owner, rate_limit=1) for _ in range(30)]
+    for webhook in webhooks:
+        make_delivery(webhook)
+    first, *others = sorted(webhook.pk for webhook in webhooks)
+    Webhook.objects.filter(pk=first).update(description="its row is the last of the table now")
+    with transaction.atomic():
+        _lock(first)
+        thread = beside_us(lambda: claim(now=timezone.now(), free=100, cap=10, busy={}, lease_seconds=20))
+        waits = thread.is_alive()
+        for other in others:
+            _lock(other)
+    thread.join()
+    assert waits
+    assert Webhook.objects.filter(next_slot_at__isnull=False).count() == 30
+
+
+def _lock(webhook_id: str) -> None:
+    Webhook.objects.select_for_update(nowait=True).defer("secret").get(pk=webhook_id)
