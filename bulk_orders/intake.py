@@ -96,7 +96,7 @@ def write_chunks(batch: Batch, verdicts: Iterable[Verdict]) -> int:
     `verdicts` must not.
     """
     count = 0
-    with connection.cursor() as cursor, cursor.copy(_COPY_CHUNKS) as copy:
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(_COPY_CHUNKS) as copy:
         for rows in _chunked(verdicts):
             encoded = b"[%b]" % b",".join(text for _, text in rows)
             copy.write_row((batch.pk, rows[0][0], encoded.decode()))

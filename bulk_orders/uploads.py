@@ -11,7 +11,6 @@ from typing import IO, Any, Final, TypeAlias
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db import connection
 from rest_framework.parsers import MultiPartParser
 
 from bulk_orders.packages import InvalidPackage, PackageTooLarge
@@ -55,12 +54,6 @@ class UploadParser(MultiPartParser):
         if length > settings.MAX_UPLOAD_BYTES:
             raise TooLarge(f"Upload exceeds {settings.MAX_UPLOAD_BYTES} bytes", code="upload_too_large")
         return super().parse(stream, media_type, parser_context)
-
-
-def allow_pauses() -> None:
-    """For the transaction that takes a file in: PostgreSQL would end it as idle while a million blank rows are read."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '2min'")
 
 
 @contextmanager

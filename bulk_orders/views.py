@@ -99,7 +99,7 @@ class BulkOrders(viewsets.GenericViewSet[Batch]):
         file, options = uploads.file_of(request.data), uploads.options_of(request.data)
         with uploads.place(file, identity_of(request)):
             body, rows = [uploads.digest(file), options], uploads.rows_of(file)
-            work = partial(_take_in_file, request, rows, options)
+            work = partial(_take_in, request, rows, options, settings.BULK_UPLOAD_MAX_ORDERS)
             return once(request, work, body=body)
 
     @extend_schema(**documentation.CANCEL_BATCH)
@@ -111,11 +111,6 @@ class BulkOrders(viewsets.GenericViewSet[Batch]):
     def retry(self, request: Request, batch_id: str) -> Response:
         """Run the failed rows again."""
         return Response(BatchDetailSerializer(batches.retry(batch_id=self.get_batch().pk)).data, status=202)
-
-
-def _take_in_file(request: Request, rows: Iterable[Any], options: Any) -> Response:
-    uploads.allow_pauses()
-    return _take_in(request, rows, options, settings.BULK_UPLOAD_MAX_ORDERS)
 
 
 def _take_in(request: Request, rows: Iterable[Any], options: Any, limit: int) -> Response:

@@ -1,10 +1,14 @@
 """Ways of calling the API, and of doing what workers do."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import jsonschema
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.db import connection
 from rest_framework.test import APIClient
 
 from bulk_orders import tasks
@@ -76,3 +80,18 @@ def events(user: User) -> list[tuple[str, dict[str, Any]]]:
         jsonschema.validate(event.data, schema, jsonschema.Draft202012Validator)
         assert set(event.data) <= set(schema["properties"])
     return [(event.name, event.data) for event in rows]
+
+
+def at_once(works: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What each answers, of as many threads that begin together."""
+    barrier = Barrier(len(works))
+
+    def run(work: Callable[[], Any]) -> Any:
+        barrier.wait()
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))

@@ -1,11 +1,13 @@
+from functools import partial
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
+from bulk_orders import processing
 from bulk_orders.models import Batch, Chunk, Order, Result
-from bulk_orders.tests.calls import BATCHES, api_of, events, key_of, post, submit, work
+from bulk_orders.tests.calls import BATCHES, api_of, at_once, events, key_of, post, submit, work
 from bulk_orders.tests.forms import order_form
 
 BAD = order_form(cartItems=[])
@@ -92,6 +94,24 @@ def test_nothing_failed_or_still_running_is_refused(api: APIClient) -> None:
         reply = retry(api, batch_id)
         assert (reply.status_code, reply.json()["code"]) == (409, "invalid_transition")
     assert Chunk.objects.count() == 1
+
+
+def test_a_worker_that_read_the_batch_before_the_retry_works_for_the_new_run(api: APIClient) -> None:
+    before = work(submit(api, BAD))
+    mend(0)
+    retry(api, before.pk)
+    processing.process_at_once(before)
+    row = Result.objects.get()
+    assert (row.run, row.status) == (2, "succeeded")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_retries_at_once_one_runs(api: APIClient, owner: User) -> None:
+    batch = work(submit(api, order_form(), BAD))
+    replies = at_once([partial(retry, api_of(owner), batch.pk)] * 8)
+    assert sorted(reply.status_code for reply in replies) == [202, *[409] * 7]
+    assert work(batch.pk).run == 2
+    assert [name for name, _ in events(owner)].count("bulk_order.completed") == 2
 
 
 def test_only_the_submitter_retries(api: APIClient, owner: User, outsider: User) -> None:

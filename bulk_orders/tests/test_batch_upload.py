@@ -1,9 +1,12 @@
 import csv
 import io
 import json
+import time
 import zipfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from datetime import date
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ from django.db import connection
 from openpyxl import Workbook
 from rest_framework.test import APIClient
 
-from bulk_orders import packages, uploads
+from bulk_orders import intake, packages, uploads
 from bulk_orders.models import Batch, Chunk, Order
 from bulk_orders.sheets import COLUMNS
 from bulk_orders.tests.calls import BATCHES, api_of, key_of, work
@@ -61,11 +64,38 @@ def test_a_file_is_begun_before_there_is_a_transaction_that_could_stand_still(ex
         uploads.rows_of(SimpleUploadedFile(f"orders.{extension}", content))
 
 
-def test_the_transaction_of_a_file_may_stand_still_while_blank_rows_are_read(api: APIClient) -> None:
-    assert upload(api, sheet(LINE)).status_code == 202
-    with connection.cursor() as cursor:  # still the transaction, in a test
-        cursor.execute("SHOW idle_in_transaction_session_timeout")
-        assert cursor.fetchone() == ("2min",)
+def test_a_file_may_pause_for_longer_than_a_transaction_may_stand_still(owner: User) -> None:
+    def slow() -> Iterator[Any]:
+        time.sleep(0.2)  # as while blank rows are read
+        yield order_form()
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '100ms'")
+    submission = intake.submit(user_id=owner.pk, rows=slow(), limit=1, options=intake.Options(), address=None)
+    assert submission.tally.total == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_goes_while_a_file_is_read_is_told_as_such(api: APIClient, monkeypatch: Any) -> None:
+    def severed(file: Any) -> Iterator[Any]:
+        for number in range(3_000):
+            if number == 1_500:
+                end_session(connection.connection.info.backend_pid)
+            yield order_form()
+
+    monkeypatch.setattr(uploads, "rows_of", severed)
+    assert upload(api, sheet(LINE)).status_code == 503
+    assert not Batch.objects.exists()
+
+
+def end_session(process: int) -> None:
+    def end() -> None:
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [process])
+
+    thread = Thread(target=end)
+    thread.start()
+    thread.join()
 
 
 def refused(reply: Any, text: str) -> bool:

@@ -1,19 +1,17 @@
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
+from functools import partial
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from bulk_orders import tasks
 from bulk_orders.idempotency import KEPT_FOR
 from bulk_orders.models import Batch, IdempotencyKey, Order
-from bulk_orders.tests.calls import BATCHES, ORDERS, api_of, key_of, post
+from bulk_orders.tests.calls import BATCHES, ORDERS, api_of, at_once, key_of, post
 from bulk_orders.tests.forms import order_form
 
 BODY = {"orders": [order_form()]}
@@ -107,19 +105,10 @@ def test_a_single_order_is_submitted_once(api: APIClient) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_fifty_at_once_make_one_batch(owner: User) -> None:
-    clients = [api_of(owner) for _ in range(50)]
-    barrier = Barrier(10)
-
-    def call(client: APIClient) -> tuple[int, str]:
-        barrier.wait()
-        try:
-            reply = send(client, "k")
-            return reply.status_code, reply.json().get("batchId") or reply.json()["code"]
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(10) as pool:
-        replies = Counter(pool.map(call, clients))
+    replies = Counter(
+        (reply.status_code, reply.json().get("batchId") or reply.json()["code"])
+        for reply in at_once([partial(send, api_of(owner), "k") for _ in range(50)])
+    )
     assert Batch.objects.count() == 1
     assert set(replies) <= {(202, Batch.objects.get().pk), (409, "idempotency_in_progress")}
     assert replies[202, Batch.objects.get().pk] >= 1

@@ -1,18 +1,16 @@
 """Claim, release, authorize, reject: what checkers do."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from functools import partial
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from rest_framework.test import APIClient
 
 from bulk_orders.models import Order, OrderTransition
 from bulk_orders.states import Status
-from bulk_orders.tests.calls import ORDERS, an_order, api_of, events, key_of, post
+from bulk_orders.tests.calls import ORDERS, an_order, api_of, at_once, events, key_of, post
 
 DEEDS = ["claim", "release", "authorize", "reject"]
 pytestmark = pytest.mark.django_db
@@ -162,16 +160,7 @@ def test_unknown_orders_are_not_found(checker: User) -> None:
 @pytest.mark.parametrize("deed", ["claim", "authorize"])
 def test_of_many_at_once_one_wins(owner: User, make_checker: Callable[[str], User], deed: str) -> None:
     order, checkers = an_order(owner), [make_checker(f"checker {n}") for n in range(8)]
-    barrier = Barrier(len(checkers))
-
-    def call(client: APIClient) -> int:
-        barrier.wait()
-        try:
-            return int(act(client, order, deed).status_code)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(checkers)) as pool:
-        statuses = sorted(pool.map(call, [api_of(user) for user in checkers]))
+    calls = [partial(act, api_of(user), order, deed) for user in checkers]
+    statuses = sorted(reply.status_code for reply in at_once(calls))
     assert statuses == [200, *[409] * 7]
     assert OrderTransition.objects.count() == len(events(owner)) == 1

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from rest_framework.test import APIClient
 
 from bulk_orders.models import Order, Payment
 from bulk_orders.states import Status
-from bulk_orders.tests.calls import ORDERS, an_order, api_of, events, key_of, post
+from bulk_orders.tests.calls import ORDERS, an_order, api_of, at_once, events, key_of, post
 
 PAID: dict[str, Any] = {
     "status": "received",
@@ -154,3 +155,11 @@ def test_people_and_other_scopes_report_no_payments(owner: User, checker: User) 
         assert (reply.status_code, reply.json()["code"]) == (403, "insufficient_scope")
     assert pay(APIClient(), order).status_code == 401
     assert not Payment.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_reports_at_once_one_is_news(owner: User) -> None:
+    order, gateways = an_order(owner), [key_of(owner, "payments:write") for _ in range(6)]
+    replies = at_once([partial(pay, gateway, order) for gateway in gateways])
+    assert sorted(reply.status_code for reply in replies) == [*[200] * 5, 201]
+    assert Payment.objects.count() == len(events(owner)) == 1

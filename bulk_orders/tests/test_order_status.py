@@ -110,6 +110,7 @@ def test_the_history_lists_every_move(registrar: APIClient, api: APIClient, owne
     report(registrar, order, "Failed", reason="Folio closed", rtaRefNo="RTA-2")
     reply = api.get(f"{ORDERS}/{order.pk}/history")
     moves = reply.json()
+    assert api_of(checker).get(f"{ORDERS}/{order.model_order_id}/history").json() == moves
     assert reply.headers["X-Total-Count"] == "4"
     assert [(move["by"], move["from"], move["to"], move["reason"]) for move in moves] == [
         (owner.pk, None, "Pending Approval", None),

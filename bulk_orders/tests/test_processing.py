@@ -1,20 +1,17 @@
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal
-from threading import Barrier
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bulk_orders import batches, intake, processing
 from bulk_orders.models import Batch, Chunk, Order, Result
 from bulk_orders.rulebook import judge
-from bulk_orders.tests.calls import events
+from bulk_orders.tests.calls import at_once, events
 from bulk_orders.tests.forms import cart_item, nominee, order_form
 
 # Every rule is kept or broken by chance, and every combination of that is a row.
@@ -119,26 +116,12 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "CHUNK_ROWS", 50)
 
 
-def at_once(*works: Callable[[], object]) -> None:
-    barrier = Barrier(len(works))
-
-    def run(work: Callable[[], object]) -> None:
-        barrier.wait()
-        try:
-            work()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        list(pool.map(run, works))
-
-
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("stop", [False, True])
 @pytest.mark.usefixtures("small_chunks")
 def test_many_workers_do_every_row_once(owner: User, stop: bool) -> None:
     batch = take_in(owner, [order_form(clientRef=str(n)) for n in range(400)], stop_on_error=stop)
-    at_once(*[lambda: process(batch)] * 4)
+    at_once([lambda: process(batch)] * 4)
     process(batch)  # an ordered batch may be left by all when each finds the first chunk taken
     batch.refresh_from_db()
     assert (batch.status, batch.succeeded) == ("completed", 400)
@@ -157,7 +140,7 @@ def test_counters_add_up_whenever_somebody_looks(owner: User) -> None:
         while not seen or seen[-1].completed_at is None:
             seen.append(Batch.objects.get(pk=batch.pk))
 
-    at_once(look, *[lambda: process(batch)] * 2)
+    at_once([look, *[lambda: process(batch)] * 2])
     for moment in seen:
         assert moment.processed == moment.succeeded + moment.failed + moment.skipped <= moment.total
     assert [moment.processed for moment in seen] == sorted(moment.processed for moment in seen)
@@ -174,7 +157,7 @@ def test_a_cancellation_among_busy_workers_leaves_every_row_counted_once(owner: 
         with suppress(batches.BatchFinished):
             batches.cancel(batch_id=batch.pk)
 
-    at_once(cancel, *[lambda: process(batch)] * 3)
+    at_once([cancel, *[lambda: process(batch)] * 3])
     process(batch)
     batch.refresh_from_db()
     assert batch.processed == batch.succeeded + batch.skipped == 400
