@@ -22,6 +22,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from config.benchmark import api, costs
 
 NUMBER = r"([\d,]+(?:\.\d+)?)"
+VERDICTS = {True: "met", False: "MISSED", None: ""}
 SWEEP_MS = 2000  # how often whoever stands in looks
 
 
@@ -31,7 +32,7 @@ class Row(NamedTuple):
     ours: str
     ratio: str
     goal: str
-    met: bool
+    met: bool | None  # None: shown beside a goal, not judged
 
 
 class Command(BaseCommand):
@@ -49,7 +50,8 @@ class Command(BaseCommand):
         chosen = parts or [part for part in PARTS if full or part not in LONG]
         rows = [row for part in chosen for row in PARTS[part](self)]
         self.stdout.write(f"\n{machine()}")
-        self.stdout.write(table(rows))
+        if rows:
+            self.stdout.write(table(rows))
         self.stdout.write(f"{time.monotonic() - started:.0f} s in all")
 
     def sized(self, number: int) -> str:
@@ -108,10 +110,13 @@ class Command(BaseCommand):
         least = figure(rf"ceiling, .*: +{NUMBER} orders/s", text)
         ours = figure(rf"pipeline, .*: +{NUMBER} orders/s =", text)
         yield rate("bulk orders", least, ours, 0.5)
-        for peer, goal in (("nested DRF serializers + bulk_create", 2.5), ("a serializer and a create per order", 15)):
-            yield times(
-                f"bulk orders, {peer}", figure(rf"peer, {re.escape(peer)}: +{NUMBER} orders/s", text), ours, goal
-            )
+        for peer, goal in (
+            ("nested DRF serializers + bulk_create, orders alone", 2.5),
+            ("one by one through DRF, orders alone", None),
+            ("one by one through DRF, the same rows", 15),
+        ):
+            theirs = figure(rf"peer, {re.escape(peer)}: +{NUMBER} orders/s", text)
+            yield times(f"bulk orders, {peer}", theirs, ours, goal)
         rates = re.findall(rf"growth: +{NUMBER} orders in +[\d.]+ s, +{NUMBER}/s", text)
         for count, each in rates[1:]:
             yield rate(f"growth: {count} orders", number(rates[0][1]), number(each), 0.8)
@@ -136,22 +141,19 @@ class Command(BaseCommand):
     def api(self) -> Iterator[Row]:
         self.stdout.write("\nCalls over granian, one client ...")
         with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
-            taken = api.measure(Path(folder), int(self.sized(200)))
+            taken, rounds = api.measure(Path(folder), int(self.sized(200)))
         middle = {kind: seconds[len(seconds) // 2] * 1000 for kind, seconds in taken.items()}
         late = {kind: seconds[len(seconds) * 95 // 100] * 1000 for kind, seconds in taken.items()}
         for kind in taken:
             self.stdout.write(f"{kind:20} p50 {middle[kind]:6.2f} ms  p95 {late[kind]:6.2f} ms")
         for kind, most in ((api.POST_100, 50), (api.WEBHOOK, 15), (api.INTEGRATION_KIND, 15)):
             yield latency(f"{kind}, p95", late[kind], most, floor=late[api.NOTHING])
-        floor, ours = middle[api.NOTHING], middle[api.KEY]
-        yield Row(
-            "GET with a key, p50",
-            f"{floor:.2f} ms",
-            f"{ours:.2f} ms",
-            f"{ours / floor:.1f} x",
-            "≤ 3 x",
-            ours <= 3 * floor,
-        )
+        for each in rounds:
+            told = f"p50 {each.key * 1000:.2f} ms beside {each.nothing * 1000:.2f} ms, {each.ratio:.2f} x"
+            self.stdout.write(f"GET with a key, turn about with nothing: {told}")
+        usual, worst = sorted(rounds, key=lambda each: each.ratio)[len(rounds) // 2], max(each.ratio for each in rounds)
+        figures = (f"{usual.nothing * 1000:.2f} ms", f"{usual.key * 1000:.2f} ms", f"{usual.ratio:.1f} x")
+        yield Row("GET with a key, p50 (every round)", *figures, "≤ 3 x", worst <= 3)
 
     def pages(self) -> Iterator[Row]:
         """Every page of the console at a thousand rows and at a million."""
@@ -206,9 +208,10 @@ def rate(what: str, ceiling: float, ours: float, goal: float) -> Row:
     return Row(what, f"{ceiling:,.0f}/s", f"{ours:,.0f}/s", f"{ratio:.0%}", f"≥ {goal:.0%}", ratio >= goal)
 
 
-def times(what: str, peer: float, ours: float, goal: float) -> Row:
+def times(what: str, peer: float, ours: float, goal: float | None) -> Row:
     ratio = ours / peer
-    return Row(what, f"{peer:,.0f}/s", f"{ours:,.0f}/s", f"{ratio:.1f} x", f"≥ {goal:g} x", ratio >= goal)
+    wanted, met = (f"≥ {goal:g} x", ratio >= goal) if goal else ("", None)
+    return Row(what, f"{peer:,.0f}/s", f"{ours:,.0f}/s", f"{ratio:.1f} x", wanted, met)
 
 
 def latency(what: str, ours: float, most: float, floor: float | None = None) -> Row:
@@ -234,7 +237,7 @@ def machine() -> str:
 def table(rows: list[Row]) -> str:
     lines = [
         ("", "ceiling", "ours", "ratio", "goal", ""),
-        *((*row[:5], "met" if row.met else "MISSED") for row in rows),
+        *((*row[:5], VERDICTS[row.met]) for row in rows),
     ]
     widths = [max(len(line[at]) for line in lines) for at in range(6)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
