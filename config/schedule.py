@@ -19,6 +19,7 @@ def schedule(*, backup_every_hours: int) -> dict[str, dict[str, Any]]:
         "process stalled batches": every("bulk_orders.tasks.sweep", seconds=5),
         "roll up usage": every("integrations.tasks.roll_up_usage", seconds=5),
         "roll up figures": every("config.lib.tasks.roll_up_figures", minutes=1),
+        "tell owners of disabled webhooks": every("webhooks.tasks.tell_owners", minutes=1),
         "forget former webhook secrets": every("webhooks.tasks.forget_former_secrets", minutes=10),
         "forget replaced credentials": every("integrations.tasks.forget_replaced_credentials", minutes=10),
         "forget idempotency keys": every("bulk_orders.tasks.forget_idempotency_keys", hours=1),

@@ -13,7 +13,7 @@ from webhooks import outbox, queue
 from webhooks.events import EventName
 from webhooks.models import Webhook
 
-TELL_OWNER = "webhooks.tasks.tell_owner"
+TELL_OWNERS = "webhooks.tasks.tell_owners"
 
 
 def disable(
@@ -26,10 +26,11 @@ def disable(
     webhook = rows.get(pk=webhook_id)
     if not webhook.active:
         return
-    webhook.active, webhook.disabled_at, webhook.disabled_reason, webhook.updated_at = False, now, reason, now
-    webhook.save(update_fields=["active", "disabled_at", "disabled_reason", "updated_at"])
+    webhook.active, webhook.disabled_reason = False, reason
+    webhook.disabled_at = webhook.updated_at = webhook.tell_owner_at = now
+    webhook.save(update_fields=["active", "disabled_at", "disabled_reason", "updated_at", "tell_owner_at"])
     queue.hold(webhook_id)
     audit.record("webhook.disabled", target=webhook, actor=actor, address=address, reason=reason)
     data = {"webhookId": webhook_id, "url": webhook.url, "reason": reason, "disabledAt": as_utc(now)}
     outbox.publish(user_id=webhook.user_id, name=EventName.WEBHOOK_DISABLED, data=data, now=now)
-    transaction.on_commit(partial(current_app.send_task, TELL_OWNER, [webhook_id]), robust=True)
+    transaction.on_commit(partial(current_app.send_task, TELL_OWNERS), robust=True)

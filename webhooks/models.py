@@ -68,6 +68,8 @@ class Webhook(models.Model):
     ordered = models.BooleanField(default=False, db_default=False, help_text="One at a time, in the order of events.")
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_reason = models.TextField(null=True, blank=True)
+    # When to (try again to) tell the owner that it was disabled; NULL: nothing to tell.
+    tell_owner_at = models.DateTimeField(null=True, blank=True, editable=False)
     previous_secret = EncryptedTextField(null=True, blank=True)
     previous_secret_until = models.DateTimeField(null=True, blank=True)
     # When a limited endpoint may get its next delivery: every worker paces by this one row.

@@ -10,6 +10,7 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
 from django.core.mail import send_mail
+from django.db import transaction
 from django.utils import timezone
 
 from config.lib.retention import delete_in_batches
@@ -20,6 +21,7 @@ from webhooks.journal import own_journal
 from webhooks.models import Webhook
 
 SHIFT_SECONDS = 60
+MAIL_AGAIN_AFTER = timedelta(minutes=10)
 # What retention leaves: an event that is still on its way to somebody.
 UNDER_WAY = """EXISTS (SELECT FROM webhook_deliveries d
                       WHERE d.event_id = webhook_events.id AND d.next_retry_at IS NOT NULL)"""
@@ -77,21 +79,33 @@ def _call_for_help() -> None:
 
 
 @shared_task
-def tell_owner(webhook_id: str) -> None:
-    """Tell by e-mail that an endpoint was disabled."""
-    webhooks = Webhook.objects.defer("secret", "previous_secret").select_related(
-        "user"
+def tell_owners() -> None:
+    """Tell by e-mail that endpoints were disabled."""
+    while webhook := _next_to_tell_of():
+        if webhook.user.email:
+            send_mail(
+                "A webhook was disabled",
+                f"Deliveries to {webhook.url} were stopped: {webhook.disabled_reason}.\n\n"
+                f"What waits for it is kept. Correct the endpoint, then enable webhook {webhook.id} again.\n",
+                settings.DEFAULT_FROM_EMAIL,
+                [webhook.user.email],
+            )
+        Webhook.objects.filter(pk=webhook.pk, tell_owner_at=webhook.tell_owner_at).update(tell_owner_at=None)
+
+
+@transaction.atomic
+def _next_to_tell_of() -> Webhook | None:
+    """Put off first: a mail that can't be sent is tried again later, and holds up no other."""
+    now = timezone.now()
+    webhooks = Webhook.objects.select_related("user").defer(
+        "secret", "previous_secret"
     )  # no key may open them any more
-    webhook = webhooks.filter(pk=webhook_id, active=False).first()
-    if webhook is None or not webhook.user.email:
-        return
-    send_mail(
-        "A webhook was disabled",
-        f"Deliveries to {webhook.url} were stopped: {webhook.disabled_reason}.\n\n"
-        f"What waits for it is kept. Correct the endpoint, then enable webhook {webhook.id} again.\n",
-        settings.DEFAULT_FROM_EMAIL,
-        [webhook.user.email],
-    )
+    free = webhooks.select_for_update(skip_locked=True, no_key=True, of=("self",))
+    webhook = free.filter(active=False, tell_owner_at__lte=now).order_by("tell_owner_at").first()
+    if webhook:
+        webhook.tell_owner_at = now + MAIL_AGAIN_AFTER
+        webhook.save(update_fields=["tell_owner_at"])
+    return webhook
 
 
 @shared_task

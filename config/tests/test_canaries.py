@@ -92,7 +92,7 @@ def deliver_an_event(owner: User, webhook: str) -> str:
     transport.close()
     with transaction.atomic():
         disable(webhook_id=webhook, reason="Every attempt has failed", now=timezone.now())
-    tasks.tell_owner(webhook)
+    tasks.tell_owners()
     (sent,) = mail.outbox
     return f"{sent.subject}\n{sent.body}"
 

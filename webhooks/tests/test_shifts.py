@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from config.lib.valkey import client
 from webhooks import engine as engine_module
 from webhooks import nudge, outbox, queue, tasks
 from webhooks.delivery import conclude
+from webhooks.disabling import disable
 from webhooks.engine import Engine
 from webhooks.events import EventName
 from webhooks.models import Attempt, Delivery, Webhook
@@ -25,6 +27,7 @@ from webhooks.tests.receiver import Receiver, Status
 from webhooks.transport import Transport
 
 pytestmark = pytest.mark.django_db
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 
 @pytest.fixture(autouse=True)
@@ -402,20 +405,40 @@ class TestTasks:
         tasks.deliver_due()
         assert messages() == 1
 
-    def test_the_owner_of_a_disabled_endpoint_is_told_by_mail(self) -> None:
-        user = make_user("partner")
-        webhook = make_webhook(user, active=False, disabled_reason="100 deliveries in a row have failed")
-        tasks.tell_owner(webhook.id)
+
+class TestMail:
+    def test_the_owner_of_a_disabled_endpoint_is_told_once(self) -> None:
+        webhook = make_webhook(make_user("partner"))
+        disable(webhook_id=webhook.id, reason="100 deliveries in a row have failed", now=timezone.now())
+        tasks.tell_owners()  # the message was lost: beat finds what is to be told
+        tasks.tell_owners()
         (message,) = mail.outbox
         assert message.to == ["partner@partner.example"]
         assert "100 deliveries in a row have failed" in message.body
         assert webhook.url in message.body
 
-    def test_nobody_is_told_of_an_endpoint_that_works_again(self) -> None:
-        webhook = make_webhook(make_user())
-        tasks.tell_owner(webhook.id)
-        tasks.tell_owner("wh_0_0")
+    def test_nobody_is_told_of_an_endpoint_that_works_again_nor_who_has_no_address(self) -> None:
+        make_webhook(make_user("again"), tell_owner_at=timezone.now())
+        nobody = make_user("nobody")
+        User.objects.filter(pk=nobody.pk).update(email="")
+        make_webhook(nobody, active=False, tell_owner_at=timezone.now())
+        tasks.tell_owners()
         assert mail.outbox == []
+
+    def test_a_mail_that_can_not_be_sent_is_tried_again_later_and_holds_up_no_other(self, settings: Any) -> None:
+        long_ago = timezone.now() - timedelta(hours=1)
+        first = make_webhook(make_user("first"), active=False, tell_owner_at=long_ago)
+        make_webhook(make_user("second"), active=False, tell_owner_at=timezone.now())
+        works = settings.EMAIL_BACKEND
+        settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = SMTP, "127.0.0.1", 9
+        with pytest.raises(ConnectionRefusedError):
+            tasks.tell_owners()
+        settings.EMAIL_BACKEND = works
+        tasks.tell_owners()
+        assert [message.to for message in mail.outbox] == [["second@partner.example"]]
+        Webhook.objects.filter(pk=first.pk, tell_owner_at__gt=timezone.now()).update(tell_owner_at=long_ago)
+        tasks.tell_owners()
+        assert len(mail.outbox) == 2
 
 
 def test_disabling_sends_the_mail_after_the_commit(
