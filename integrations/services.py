@@ -91,8 +91,16 @@ def update(
         row.updated_at = timezone.now()
         row.save(update_fields=[*changes, "webhook_secret", "suspended_reason", "updated_at"])
         _keep_webhook(row)
-        audit.record("integration.updated", target=row, actor=actor, address=address, before=before, after=_facts(row))
+        facts: dict[str, Any] = {"before": before, "after": _facts(row), "reason": changes.get("suspended_reason")}
+        audit.record(_deed(before["status"], row.status), target=row, actor=actor, address=address, **facts)
     return row
+
+
+def _deed(before: str, after: str) -> str:
+    """What auditors call a change: by the status that it leads to, where that is another one."""
+    names = {IntegrationStatus.SUSPENDED: "suspended", IntegrationStatus.ACTIVE: "activated"}
+    changed = names.get(IntegrationStatus(after)) if after != before else None
+    return f"integration.{changed or 'updated'}"
 
 
 def regenerate(

@@ -46,7 +46,7 @@ class KindFilter(OptionFilter):
 class BatchAdmin(ConsoleAdmin):
     explanation = "Bulk submissions. Every row was judged when it was submitted; workers carry out the verdicts."
     empty = "No batch has been submitted yet."
-    list_display = ("batch_id", "owner", "state", "bar", "counts", "created", "finished")
+    list_display = ("key", "owner", "state", "bar", "counts", "created", "finished")
     list_filter = (StatusFilter, KindFilter)
     list_select_related = ("user",)
     ordering = ("-created_at", "-pk")
@@ -97,6 +97,10 @@ class BatchAdmin(ConsoleAdmin):
         if batch is None:
             raise Http404
         return downloads.attachment(downloads.failed_rows(batch, extension), f"{batch.pk}-failed", extension)
+
+    @admin.display(description="Batch id")
+    def key(self, batch: Batch) -> SafeString:
+        return marks.code(batch.pk)
 
     @admin.display(description="Submitted by")
     def owner(self, batch: Batch) -> SafeString:

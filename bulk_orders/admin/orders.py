@@ -29,7 +29,7 @@ class StatusFilter(OptionFilter):
 class OrderAdmin(ConsoleAdmin):
     explanation = "Orders as clients sent them. One who submitted an order never authorizes it."
     empty = "No order has been submitted yet."
-    list_display = ("model_order_id", "owner", "state", "what", "amount", "submitted")
+    list_display = ("key", "owner", "state", "what", "amount", "submitted")
     list_filter = (StatusFilter,)
     list_select_related = ("client",)
     ordering = ("-submitted_at", "-pk")
@@ -58,6 +58,10 @@ class OrderAdmin(ConsoleAdmin):
     def record(self, request: HttpRequest, obj: Order) -> Record:
         assert isinstance(request.user, User)
         return order_page.record(obj, request.user)
+
+    @admin.display(description="Model order id")
+    def key(self, order: Order) -> SafeString:
+        return marks.code(order.model_order_id)
 
     @admin.display(description="Client")
     def owner(self, order: Order) -> SafeString:
@@ -92,7 +96,7 @@ class PaymentStatusFilter(OptionFilter):
 class PaymentAdmin(ConsoleAdmin):
     explanation = "What payment gateways have reported. The same reference of an order is one payment."
     empty = "No payment has been reported yet."
-    list_display = ("reference", "order_link", "state", "amount_inr", "updated")
+    list_display = ("key", "order_link", "state", "amount_inr", "updated")
     list_filter = (PaymentStatusFilter,)
     list_select_related = ("order",)
     ordering = ("-updated_at", "-pk")
@@ -113,6 +117,10 @@ class PaymentAdmin(ConsoleAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return super().get_queryset(request).defer("order__order_form_data")  # type: ignore[no-any-return]
+
+    @admin.display(description="Reference")
+    def key(self, payment: Payment) -> SafeString:
+        return marks.code(marks.clipped(payment.reference, 100))
 
     @admin.display(description="Order")
     def order_link(self, payment: Payment) -> SafeString:

@@ -4,10 +4,12 @@ import ipaddress
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from config.lib.console.deeds import Deed, Doing, Once, Trouble
 from config.lib.console.questions import Reason
+from config.lib.console.records import user_names
 from integrations import scopes, services
 from integrations.models import Integration, IntegrationStatus
 from webhooks import managed
@@ -31,16 +33,18 @@ class Regeneration(forms.Form):
 class Grant(forms.Form):
     scopes = forms.MultipleChoiceField(choices=SCOPES, required=False, widget=forms.CheckboxSelectMultiple)
     acts_for = forms.CharField(
-        required=False, help_text="Ids of users whose orders privileged scopes reach, by commas; empty: its owner alone"
+        required=False,
+        help_text="User names of those whose orders privileged scopes reach, by commas; empty: its owner alone",
     )
     rate_per_minute = forms.IntegerField(min_value=1, required=False, help_text="Calls; empty: the gateway's default")
     rate_per_hour = forms.IntegerField(min_value=1, required=False, help_text="Calls; empty: the gateway's default")
 
     def clean_acts_for(self) -> list[int] | None:
-        parts = [part.strip() for part in self.cleaned_data["acts_for"].split(",") if part.strip()]
-        if not all(part.isdecimal() and len(part) < 10 for part in parts):
-            raise ValidationError("Ids of users are whole numbers")
-        return [int(part) for part in parts] or None
+        names = [part.strip() for part in self.cleaned_data["acts_for"].split(",") if part.strip()]
+        found = dict(User.objects.filter(username__in=names).values_list("username", "pk"))
+        if unknown := [name for name in names if name not in found]:
+            raise ValidationError(f"No user has the name {', '.join(unknown)}")
+        return [found[name] for name in names] or None
 
 
 class Guard(forms.Form):
@@ -105,7 +109,7 @@ def _test(doing: Doing) -> str:
 def _granted(integration: Integration) -> dict[str, Any]:
     return {
         "scopes": integration.scopes,
-        "acts_for": ", ".join(map(str, integration.acts_for or [])),
+        "acts_for": ", ".join(user_names(integration.acts_for or [], User.objects).values()),
         "rate_per_minute": integration.rate_per_minute,
         "rate_per_hour": integration.rate_per_hour,
     }

@@ -36,7 +36,7 @@ class IntegrationAdmin(ConsoleAdmin):
         "Calls are those that were accepted; an error is a reply of 400 or above."
     )
     empty = "No partner has registered a system yet."
-    list_display = ("title", "owner", "kind", "state", "scope_words", "used", "error_rate", "last_used")
+    list_display = ("title", "owner", "state", "scope_words", "used", "error_rate", "last_used")
     list_filter = (StatusFilter, "type")
     list_select_related = ("user",)
     search_terms = (
@@ -78,15 +78,11 @@ class IntegrationAdmin(ConsoleAdmin):
 
     @admin.display(description="Name")
     def title(self, integration: Integration) -> SafeString:
-        return marks.clipped(integration.name, 60)
+        return marks.two(marks.clipped(integration.name, 60), integration.get_type_display())
 
     @admin.display(description="Owner")
     def owner(self, integration: Integration) -> SafeString:
         return marks.record_link(type(integration.user), integration.user_id, integration.user.get_username())
-
-    @admin.display(description="Type")
-    def kind(self, integration: Integration) -> str:
-        return integration.get_type_display()
 
     @admin.display(description="Status")
     def state(self, integration: Integration) -> SafeString:

@@ -6,6 +6,7 @@ from django.test import Client
 
 from config.lib.audit import AuditEntry
 from config.lib.valkey import client
+from integrations import services
 from integrations.configuration import MASK
 from integrations.models import Integration
 from integrations.tests.factories import an_integration, key_of
@@ -79,3 +80,16 @@ def test_a_regeneration_names_both_keys_and_no_secret(as_owner: Client, owner: U
     assert entry.before == {"apiKey": integration.api_key}
     assert entry.after == {"apiKey": row.api_key, "graceHours": 0}
     assert reply.json()["apiSecret"] not in str(list(AuditEntry.objects.values_list()))
+
+
+def test_a_suspension_is_called_by_its_name_and_keeps_the_reason(owner: User, staff: User) -> None:
+    integration = an_integration(owner)
+    services.suspend(integration=integration, actor=staff, reason="Its key is on a public page")
+    services.activate(integration=integration, actor=staff)
+    services.update(integration=integration, actor=owner, changes={"name": "Shop"})
+    told = list(AuditEntry.objects.order_by("id").values_list("action", "reason"))
+    assert told == [
+        ("integration.suspended", "Its key is on a public page"),
+        ("integration.activated", None),
+        ("integration.updated", None),
+    ]

@@ -242,7 +242,7 @@ def test_a_suspended_integration_is_refused_from_its_next_call(
 
 def test_scopes_limits_and_guards_of_an_integration_are_set(operations: User, world: World, session: Sessions) -> None:
     client, until = session(operations), timezone.now().replace(year=2100, microsecond=0)
-    granted = {"scopes": ["orders:read"], "acts_for": f"{world.partner.pk}", "rate_per_minute": 7}
+    granted = {"scopes": ["orders:read"], "acts_for": f" {world.partner.username},", "rate_per_minute": 7}
     client.post(deed_url(world.integration, "grant"), granted)
     guarded = {
         "allowed_networks": "192.0.2.0/24",
@@ -260,7 +260,9 @@ def test_what_makes_no_sense_is_asked_again(operations: User, world: World, sess
     page = client.post(deed_url(world.integration, "guard"), {"allowed_networks": "everywhere"}).content.decode()
     assert "everywhere" in page
     page = client.post(deed_url(world.integration, "grant"), {"acts_for": "me"}).content.decode()
-    assert "whole numbers" in page
+    assert "No user has the name me" in page
+    Integration.objects.filter(pk=world.integration.pk).update(acts_for=[world.partner.pk])
+    assert f'value="{world.partner.username}"' in client.get(deed_url(world.integration, "grant")).content.decode()
     assert not AuditEntry.objects.exclude(pk=world.entry.pk).exists()
 
 

@@ -106,6 +106,12 @@ def test_counting_stops_at_its_cap(client: Client, rows: list[int], monkeypatch:
     assert client.get("/api/entries").headers["X-Total-Count"] == "5+"
 
 
+def test_an_empty_list_is_not_counted(client: Client, db: None, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        reply = client.get("/api/entries")
+    assert (reply.json(), reply.headers["X-Total-Count"]) == ([], "0")
+
+
 def test_a_page_costs_two_queries(client: Client, rows: list[int], django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(2):
         client.get("/api/entries?limit=3")
