@@ -97,9 +97,10 @@ def _processor() -> float:
 
 
 def _drawn(reply: Any) -> str:
-    """How many rows a list of the console shows: most of its time goes into them."""
+    """How many rows a list shows: most of its time goes into them."""
     context = getattr(reply, "context_data", None) or {}
-    return f", {len(context['cl'].result_list)} rows" if "cl" in context else ""
+    shown = context["cl"].result_list if "cl" in context else reply.json() if "json" in reply["Content-Type"] else None
+    return f", {len(shown)} rows" if isinstance(shown, list) else ""
 
 
 def _client(user: User) -> Client:
