@@ -22,6 +22,7 @@ from bulk_orders.models import Batch
 from bulk_orders.sheets import COLUMNS, line_of
 from bulk_orders.workbook_export import write_rows
 from config.lib import exact_json
+from config.lib.spent import peak_mb
 
 FEW: Final = 1_000
 KEY: Final = {"X-API-Key": f"ak_1767225600000_{0:032x}", "X-API-Secret": f"sk_{0:064x}"}
@@ -124,10 +125,3 @@ def _until_it_answers(url: str) -> None:
                 return
         time.sleep(0.1)
     raise TimeoutError(url)
-
-
-def peak_mb(pid: int) -> int:
-    """The largest memory that any child of the process has had."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    peaks = [Path(f"/proc/{child}/status").read_text().partition("VmHWM:")[2].split()[0] for child in children]
-    return max(map(int, peaks)) // 1024

@@ -24,6 +24,7 @@ from bulk_orders.models import Batch
 from config.benchmark.api import Caller, granian
 from config.demo.orders import forms
 from config.lib import devservices
+from config.lib.spent import cpu_seconds
 from webhooks.benchmark import stage
 from webhooks.models import Webhook
 from webhooks.signing import generate_secret
@@ -54,9 +55,9 @@ def metered(python: Callable[[], float]) -> Iterator[Spent]:
     """`python` tells the processor time so far of whoever does the work."""
     postmaster = devservices.Services(devservices.folder()).postgres.pid()
     assert postmaster, "the servers of a benchmark are embedded ones"
-    spent, before = Spent(), (python(), stage.cpu_seconds(postmaster), _log_position(), time.perf_counter())
+    spent, before = Spent(), (python(), cpu_seconds(postmaster), _log_position(), time.perf_counter())
     yield spent
-    after = (python(), stage.cpu_seconds(postmaster), _log_position(), time.perf_counter())
+    after = (python(), cpu_seconds(postmaster), _log_position(), time.perf_counter())
     spent.python, spent.postgres, spent.log, spent.seconds = (
         now - then for now, then in zip(after, before, strict=True)
     )
@@ -143,7 +144,7 @@ def named(processes: int) -> str:
 
 
 def _of(pid: int) -> AbstractContextManager[Spent]:
-    return metered(partial(stage.cpu_seconds, pid))
+    return metered(partial(cpu_seconds, pid))
 
 
 def _sizes() -> dict[str, int]:

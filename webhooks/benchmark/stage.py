@@ -1,6 +1,5 @@
 """What a measurement plays on: a database and a Valkey of its own, receivers, workers, and a backlog."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -34,7 +33,6 @@ DATA = {
     "submittedAt": "2026-01-05T09:30:00Z",
     "remarks": "x" * 300,  # bodies of about 500 bytes
 }
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -115,16 +113,3 @@ def fetch(url: str, path: str) -> str:
 
 def count(url: str) -> int:
     return int(fetch(url, "/count"))
-
-
-def cpu_seconds(pid: int) -> float:
-    """Of a process and its children, so far."""
-    total = 0.0
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(folder.name) == pid or int(fields[1]) == pid:
-            total += (int(fields[11]) + int(fields[12])) / TICKS
-    return total

@@ -24,8 +24,8 @@ from bulk_orders import intake
 from bulk_orders.benchmark import peers, uploads
 from bulk_orders.benchmark.ceiling import ceiling
 from bulk_orders.benchmark.forms import order_forms
-from bulk_orders.benchmark.uploads import peak_mb
 from config.lib import exact_json
+from config.lib.spent import peak_mb
 
 SCRATCH, REDIS_NUMBER = "bench_bulk", "/13"
 ROUNDS = 3

@@ -20,9 +20,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from config.lib.spent import cpu_seconds, peak_mb
 from config.lib.valkey import client
 from webhooks.benchmark import ceiling, peer, stage
-from webhooks.benchmark.stage import cpu_seconds, receiver, worker
+from webhooks.benchmark.stage import receiver, worker
 from webhooks.models import Delivery, Webhook
 from webhooks.outbox import publish
 from webhooks.signing import generate_secret, signing_key
@@ -97,8 +98,9 @@ class Command(BaseCommand):
             stage.fill(self.user, events)
             with worker(processes) as pid:
                 run = self._engine(events * endpoints, pid)
+                peak = peak_mb(pid)
             self._say(f"engine, {processes} worker process{'es' if processes > 1 else ''}", run)
-            self.stdout.write(f"  = {run.rate / least.rate:.0%} of the bare loop")
+            self.stdout.write(f"  = {run.rate / least.rate:.0%} of the bare loop, peak memory of a process {peak} MB")
         Webhook.objects.all().delete()
 
     def _endpoint(self, user: User, url: str) -> Webhook:
