@@ -23,6 +23,7 @@ from config.benchmark import api, costs
 
 NUMBER = r"([\d,]+(?:\.\d+)?)"
 VERDICTS = {True: "met", False: "MISSED", None: ""}
+SUMS = ("analytics of", "usage of")  # no lists
 SWEEP_MS = 2000  # how often whoever stands in looks
 
 
@@ -156,18 +157,20 @@ class Command(BaseCommand):
         yield Row("GET with a key, p50 (every round)", *figures, "≤ 3 x", worst <= 3)
 
     def pages(self) -> Iterator[Row]:
-        """Every page of the console at a thousand rows and at a million."""
-        pages: list[dict[str, float]] = []
+        """Every page of the console and every list of the API at a thousand rows and at a million, where both times it
+        shows as many: a list's time goes into the rows that it shows."""
+        pages: list[dict[tuple[str, str], float]] = []
         for rows in ("1000", self.sized(1_000_000)):
             self.told("migrate", "--verbosity", "0")
             self.told("fill", "--rows", rows)
             text = self.told("time_pages")
-            pages.append({name: float(ms) for name, ms in re.findall(r"^(.{50}) \d+ +(\d+) ms", text, re.MULTILINE)})
+            found = re.findall(r"^(.{50}) \d+ +(\d+) ms.*? ms(, \d+ rows)?$", text, re.MULTILINE)
+            pages.append({(name.strip(), shown): float(ms) for name, ms, shown in found if not name.startswith(SUMS)})
         small, large = pages
         ratios = {name: large[name] / max(1, small[name]) for name in small if name in large}
         worst = max(ratios, key=ratios.__getitem__)
         figures = (f"{small[worst]:.0f} ms", f"{large[worst]:.0f} ms", f"{ratios[worst]:.1f} x")
-        yield Row(f"worst page: {worst.strip()}", *figures, "≤ 2 x", ratios[worst] <= 2)
+        yield Row(f"worst page: {''.join(worst)}", *figures, "≤ 2 x", ratios[worst] <= 2)
 
     def costs(self) -> Iterator[Row]:
         """Promises nothing: the figures of docs/scaling.md."""
