@@ -30,6 +30,7 @@ EXPOSE 8000 8001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD python -c "\
 import os, urllib.request as r; e = os.environ.get; host = e('ALLOWED_HOSTS', '').split(',')[0].lstrip('.*') or 'localhost'; \
 r.urlopen(r.Request('http://127.0.0.1:' + e('PORT', '8000') + '/livez', headers={'Host': host}), timeout=4)"
-# Runs the line of the Procfile that is named; each replaces its shell, so that it gets the signals itself.
-ENTRYPOINT ["/bin/sh", "-c", "eval \"$(sed -n \"s/^$0: //p\" Procfile)\""]
+# Runs the line of the Procfile that is named; each replaces its shell, so that it gets the signals itself. What is no
+# name of a process is a command: `docker compose run --rm web python manage.py createsuperuser`.
+ENTRYPOINT ["/bin/sh", "-c", "line=$(sed -n \"s|^$0: ||p\" Procfile); if [ \"$line\" ]; then eval \"$line\"; else exec \"$0\" \"$@\"; fi"]
 CMD ["web"]

@@ -91,6 +91,13 @@ def test_the_entrypoint_becomes_the_process_that_is_named(name: str, tmp_path: P
     assert "$" not in told
 
 
+def test_the_entrypoint_runs_a_command_that_is_no_process() -> None:
+    (entrypoint,) = of("ENTRYPOINT")
+    command = [*yaml.safe_load(entrypoint), "sh", "-c", 'echo "$@"; exit 3', "sh", "two words", "$HOME"]
+    ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (3, "two words $HOME\n")
+
+
 def test_compose_runs_every_process_of_the_procfile() -> None:
     assert {service["command"][0] for service in OURS.values()} == set(PROCESSES)
     assert all(service["command"] == [name] for name, service in OURS.items())
