@@ -1,4 +1,7 @@
 from django.apps import AppConfig
+from django.core import checks
+
+from config.lib.checks import check_backups
 
 
 class KernelConfig(AppConfig):
@@ -8,3 +11,6 @@ class KernelConfig(AppConfig):
     label = "kernel"
     verbose_name = "Gateway"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        checks.register(check_backups)

@@ -5,7 +5,6 @@ A backup is two files: ``gateway-<UTC time>.dump.sealed`` and, written after it 
 of ``BACKUP_S3_URL``, if there is one. FIELD_ENCRYPTION_KEYS are in no backup: keep them, and BACKUP_KEY, elsewhere.
 """
 
-import base64
 import hashlib
 import json
 import logging
@@ -17,7 +16,6 @@ from typing import Any, BinaryIO
 
 import psycopg
 from django.conf import settings
-from django.core import checks
 from psycopg import sql
 
 from config.lib import dumps
@@ -25,7 +23,7 @@ from config.lib.audit import AuditEntry
 from config.lib.bucket import Bucket
 from config.lib.dumps import Database
 from config.lib.metrics.truths import Truth
-from config.lib.sealing import seal, unseal
+from config.lib.sealing import parse_keys, seal, unseal
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +55,11 @@ class Manifest:
 
 
 def keys() -> list[bytes]:
-    """Of BACKUP_KEY, 32 bytes each in URL-safe base64, comma separated: the first seals, each one opens."""
-    found = [base64.urlsafe_b64decode(key.strip()) for key in settings.BACKUP_KEY.split(",") if key.strip()]
-    if not found or any(len(key) != 32 for key in found):
-        raise BackupFailed("BACKUP_KEY must hold 32 bytes in URL-safe base64 (a Fernet key will do)")
-    return found
+    """Of BACKUP_KEY: the first seals, each one opens."""
+    try:
+        return parse_keys(settings.BACKUP_KEY)
+    except ValueError as error:
+        raise BackupFailed(f"BACKUP_KEY {error}") from error
 
 
 def make(folder: Path, *, now: datetime) -> Manifest:
@@ -202,17 +200,3 @@ def back_up(*, now: datetime) -> Manifest:
         gone += copy_to(Bucket(settings.BACKUP_S3_URL), folder, manifest.name, now=now, days=days)
     logger.info("backup_written", extra={"backup": manifest.name, "bytes": manifest.size, "removed": gone})
     return manifest
-
-
-@checks.register(checks.Tags.security)
-def check_backup_key(**_: object) -> list[checks.CheckMessage]:
-    """kernel.E002, kernel.E004: a backup that nobody could open, or none at all, is found out now and not at night."""
-    if not settings.BACKUP_DIR:
-        return []
-    if dumps.sessions_are_shared():
-        return [checks.Error(dumps.SHARED, hint="Leave BACKUP_DIR to whoever makes backups.", id="kernel.E004")]
-    try:
-        keys()
-    except (BackupFailed, ValueError) as error:
-        return [checks.Error(str(error), id="kernel.E002")]
-    return []

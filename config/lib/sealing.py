@@ -5,6 +5,7 @@ its number and whether it is the last in the nonce, so that no frame can be chan
 stream has a key of its own, derived from the given one and a random salt (HKDF, RFC 5869).
 """
 
+import base64
 import os
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
@@ -22,6 +23,17 @@ _TAG_SIZE = 16
 
 class Unsealable(Exception):
     """None of the keys opens the stream, or it has been changed or cut off."""
+
+
+def parse_keys(text: str) -> list[bytes]:
+    """Keys of 32 bytes in URL-safe base64, comma separated, as of BACKUP_KEY. Raises ValueError where there is none."""
+    try:
+        found = [base64.urlsafe_b64decode(key.strip()) for key in text.split(",") if key.strip()]
+    except ValueError:
+        found = []
+    if not found or any(len(key) != 32 for key in found):
+        raise ValueError("must hold 32 bytes in URL-safe base64 (a Fernet key will do)")
+    return found
 
 
 def seal(source: BinaryIO, key: bytes) -> Iterator[bytes]:

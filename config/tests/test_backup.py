@@ -19,6 +19,7 @@ from psycopg import sql
 
 from config.lib import backup, dumps
 from config.lib.audit import AuditEntry
+from config.lib.checks import check_backups
 from config.lib.encryption import decrypt
 from config.lib.metrics.scrape import exposition
 from config.lib.metrics.truths import DatabaseTruths
@@ -179,7 +180,7 @@ def test_where_sessions_are_shared_no_backup_is_tried(
     with pytest.raises(CommandError, match="PostgreSQL itself"):
         run("backup")
     assert files(settings) == []
-    assert [error.id for error in backup.check_backup_key()] == ["kernel.E004"]
+    assert [error.id for error in check_backups()] == ["kernel.E004"]
 
 
 def test_a_second_backup_at_the_same_time_is_refused(owner: User, settings: Any) -> None:
@@ -210,12 +211,12 @@ def test_without_its_settings_there_is_no_backup(owner: User, settings: Any, set
 
 
 def test_a_key_that_is_none_is_found_at_the_start(settings: Any) -> None:
-    assert backup.check_backup_key() == []
+    assert check_backups() == []
     settings.BACKUP_KEY = "no key"
-    (error,) = backup.check_backup_key()
+    (error,) = check_backups()
     assert error.id == "kernel.E002"
     settings.BACKUP_DIR = ""
-    assert backup.check_backup_key() == []
+    assert check_backups() == []
 
 
 def test_old_backups_go_but_never_the_last_one(owner: User, settings: Any) -> None:

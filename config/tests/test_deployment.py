@@ -33,3 +33,10 @@ def test_a_deployment_without_a_key_ends_with_its_name() -> None:
     result = manage("check", FIELD_ENCRYPTION_KEYS="")
     assert result.returncode != 0
     assert "FIELD_ENCRYPTION_KEYS must be set" in result.stderr
+
+
+def test_what_would_spoil_a_backup_is_said_at_the_start() -> None:
+    for name, value in {"BACKUP_KEY": "no key", "DATABASE_TRANSACTION_POOLING": "1"}.items():
+        result = manage("check", **{"BACKUP_DIR": "/nowhere", name: value})
+        assert result.returncode != 0
+        assert name in result.stderr
