@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
+from structlog.contextvars import get_contextvars
 
 from bulk_orders.models import Batch, Chunk, Order, Result
 from bulk_orders.tests.calls import BATCHES, api_of, events, key_of, post, submit, work
@@ -42,6 +43,7 @@ def test_a_submission_is_accepted_with_the_true_verdicts(api: APIClient) -> None
     batch = Batch.objects.get()
     assert (batch.status, batch.total, batch.processed) == ("pending", 3, 0)
     assert not Order.objects.exists()
+    assert get_contextvars()["batch_id"] == batch.batch_id, "the log of the request names its batch"
 
 
 def test_every_good_row_becomes_an_order_of_the_submitter(api: APIClient, owner: User) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection as postgresql
 from django.test import Client
+from structlog.contextvars import get_contextvars
 
 from webhooks import sender, services, signing
 from webhooks.models import Delivery, Event
@@ -35,6 +36,7 @@ def test_sends_a_signed_test_and_tells_the_real_outcome(as_owner: Client, owner:
     assert (body["data"]["test"], body["data"]["webhookId"]) == (True, webhook.id)
     assert body["data"]["timestamp"].endswith("Z")
     assert delivery.attempt_log.count() == 1
+    assert get_contextvars()["delivery_id"] == delivery.id, "the log of the request names its delivery"
 
 
 def test_a_failing_target_is_told_with_200_and_never_retried(as_owner: Client, owner: User, receiver: Receiver) -> None:
