@@ -6,20 +6,20 @@ from django.db import connection, transaction
 
 from config.lib.exact_json import storable_text
 from config.lib.ids import new_id
-from config.lib.postgresql.statements import execute
+from config.lib.postgresql.statements import ask
 
 ENDPOINT_MAX, ERROR_MAX = 2048, 500
 ROLLUP_LOCK = 0x75736167  # "usag": one roll-up at a time
 ROLLUP_MAX = 50_000
 
 # From the integration's own row: nothing is written, and nothing fails, where it was deleted meanwhile.
-_LOG = """
+_LOG = b"""
 WITH logged AS (
   INSERT INTO integration_usage_logs (id, integration_id, endpoint, method, status_code, response_time, error)
-  SELECT %s, id, %s, %s, %s, %s, %s FROM integrations WHERE id = %s
+  SELECT $1, id, $2, $3, $4, $5, $6 FROM integrations WHERE id = $7
   RETURNING integration_id, "timestamp"
 )
-INSERT INTO integration_uncounted_calls (integration_id, at) SELECT integration_id, "timestamp" FROM logged WHERE %s"""
+INSERT INTO integration_uncounted_calls (integration_id, at) SELECT integration_id, "timestamp" FROM logged WHERE $8"""
 _ROLL_UP = """
 WITH counted AS (
   DELETE FROM integration_uncounted_calls WHERE id IN (SELECT id FROM integration_uncounted_calls ORDER BY id LIMIT %s)
@@ -62,7 +62,7 @@ def log(call: Call, *, counts: bool) -> None:
         call.integration_id,
         counts,
     )
-    execute(_LOG, values)
+    ask(_LOG, *values)
 
 
 def note_former_key(integration_id: str, *, address: str) -> None:

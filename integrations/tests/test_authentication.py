@@ -14,10 +14,12 @@ from django.test import Client
 from django.test.client import encode_multipart
 from django.utils import timezone
 
+from config.lib.encryption import decrypt
 from config.lib.valkey import client as valkey
+from integrations import authentication
 from integrations.credentials import new_api_key, new_api_secret, request_signature
 from integrations.lockout import FAILURES
-from integrations.models import Integration, UsageLog
+from integrations.models import Integration, IntegrationStatus, UsageLog
 from integrations.tests.factories import an_integration, key_of
 
 ME = "/api/integrations/me"
@@ -57,6 +59,37 @@ def basic(key: str, secret: str) -> dict[str, str]:
 def test_key_and_secret_in_headers_pass(integration: Integration) -> None:
     response = key_of(integration).get(ME)
     assert (response.status_code, response.json()["id"]) == (200, integration.pk)
+
+
+def test_a_secret_that_was_proven_is_not_decrypted_for_every_call_but_for_every_refusal(
+    integration: Integration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def noted(token: str) -> str:
+        opened.append(token)
+        return decrypt(token)
+
+    monkeypatch.setattr(authentication, "decrypt", noted)
+    right = key_of(integration)
+    answers = [right.get(ME).status_code for _ in range(3)]
+    assert (answers, len(opened)) == ([200] * 3, 1)
+    wrong = key_of(integration, **{"X-API-Secret": new_api_secret()})
+    answers = [wrong.get(ME).status_code for _ in range(3)]
+    assert (answers, len(opened)) == ([401] * 3, 4)
+    assert (right.get(ME).status_code, len(opened)) == (200, 5)
+
+
+def test_what_was_proven_before_is_refused_from_the_next_call_on(integration: Integration) -> None:
+    client = key_of(integration)
+    assert client.get(ME).status_code == 200
+    rows = Integration.objects.filter(pk=integration.pk)
+    rows.update(status=IntegrationStatus.INACTIVE)
+    assert [client.get(ME).status_code for _ in range(2)] == [401, 401]
+    rows.update(status=IntegrationStatus.ACTIVE)
+    assert client.get(ME).status_code == 200
+    rows.update(api_secret=new_api_secret())
+    assert client.get(ME).status_code == 401
 
 
 def test_key_and_secret_as_basic_authentication_pass(integration: Integration) -> None:

@@ -34,8 +34,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
-        while self.pool and not is_open(connection):
-            self.pool.putconn(connection)  # opens another in its place
+        pool = self.pool
+        while pool and not is_open(connection):
+            pool.putconn(connection)  # opens another in its place
             connection = super().get_new_connection(conn_params)
         return connection
 
