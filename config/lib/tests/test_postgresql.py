@@ -120,6 +120,7 @@ def test_while_all_wait_for_postgresql_there_is_a_thread_left_to_say_so() -> Non
 def test_a_pool_is_filled_before_the_first_caller(pooled: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "connections", {"default": pooled})
     fill_pool()
+    assert pooled.pool
     assert pooled.pool.get_stats()["pool_available"] == 1
 
 
@@ -127,5 +128,6 @@ def test_a_process_starts_without_a_database(pooled: DatabaseWrapper, monkeypatc
     pooled.settings_dict["HOST"] = "/nonexistent"
     monkeypatch.setattr(base, "connections", {"default": pooled})
     fill_pool(seconds=0.2)
+    assert pooled.pool
     assert pooled.pool.get_stats()["pool_available"] == 0
     assert not pooled.pool.closed  # else it would never serve anybody, also once PostgreSQL is there
