@@ -11,6 +11,7 @@ from typing import IO, Any, Final, TypeAlias
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
 from rest_framework.parsers import MultiPartParser
 
 from bulk_orders.packages import InvalidPackage, PackageTooLarge
@@ -67,8 +68,8 @@ def place(file: Upload, caller: str) -> Iterator[None]:
 
 
 def file_of(data: Any) -> Upload:
-    """The form field `file`. Of several, nobody could say which is meant."""
-    files = data.getlist("file")
+    """The form field `file`. Of several, nobody could say which is meant. An empty body of another type is no form."""
+    files = data.getlist("file") if isinstance(data, QueryDict) else []
     if len(files) != 1 or not isinstance(files[0], UploadedFile):
         raise UnreadableFile("The form field `file` must hold exactly one file")
     file: Upload = files[0]

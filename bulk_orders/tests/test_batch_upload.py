@@ -248,6 +248,7 @@ def test_uploads_are_bounded_in_size_and_rows(api: APIClient, settings: Any) -> 
 def test_a_file_is_needed(api: APIClient) -> None:
     assert refused(api.post(UPLOAD, {"file": "text"}, format="multipart"), "must hold exactly one file")
     assert refused(api.post(UPLOAD, {}, format="multipart"), "must hold exactly one file")
+    assert refused(api.post(UPLOAD, b"", content_type="application/json"), "must hold exactly one file")
     assert api.post(UPLOAD, b"{}", content_type="application/json").status_code == 415
 
 
