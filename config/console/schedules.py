@@ -65,6 +65,7 @@ def run_now(model_admin: "ScheduleAdmin", request: HttpRequest, tasks: models.Qu
 
 class ScheduleAdmin(Audited, ConsoleList, beat.PeriodicTaskAdmin, ModelAdmin):  # type: ignore[misc]
     explanation = "What the gateway does by itself, and how often. The scheduler takes up a change within seconds."
+    empty = "The scheduler writes its tasks down when it first runs."
     form = TaskForm
     # The package's own page brings a script inside of it, which the pages' policy refuses.
     change_form_template = None

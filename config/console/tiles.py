@@ -68,7 +68,7 @@ def _batch_tile(today: Today) -> Tile:
         BATCHES,
         "Batches today",
         capped(batches.number),
-        running + ended,
+        running + ended if batches.number else "none has been submitted",
         address(BATCHES, on=today.day),
         hint=f"{batches.rows:,} rows in {'all' if batches.number < state.MOST else 'the newest of them'}",
     )
@@ -82,7 +82,7 @@ def _delivery_tiles(today: Today) -> Iterator[Tile]:
         DELIVERIES,
         "Delivered today",
         marks.percent(ended - failed, ended),
-        f"{ended - failed:,} delivered, {failed:,} given up",
+        f"{ended - failed:,} delivered, {failed:,} given up" if ended else "no delivery has ended",
         address(DELIVERIES, on=today.day),
         tone,
         "The share of deliveries that have ended today.",
@@ -92,7 +92,9 @@ def _delivery_tiles(today: Today) -> Iterator[Tile]:
         ATTEMPTS,
         "Latency today",
         quantile(times, 0.95),
-        f"p95 of {attempts:,} attempts; p50 {quantile(times, 0.5)}; {bad:,} failed",
+        f"p95 of {attempts:,} attempts; p50 {quantile(times, 0.5)}; {bad:,} failed"
+        if attempts
+        else "no attempt was made",
         address(ATTEMPTS, on=today.day),
         hint="From the start of an attempt to its end, within the width of the histogram's steps.",
     )

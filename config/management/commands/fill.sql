@@ -24,7 +24,7 @@ FROM pg_temp.made(%(orders)s, %(days)s);
 INSERT INTO bulk_order_batches (batch_id, user_id, status, total, processed, succeeded, failed, created_at,
                                 completed_at, judged_on, trace_id)
 SELECT 'BATCH-' || to_char(at, 'YYYYMMDD') || '-' || upper(substr(md5(tail), 1, 8)),
-       (%(users)s::int[])[1 + n %% cardinality(%(users)s::int[])],
+       (%(users)s::int[])[1 + n / 20 %% cardinality(%(users)s::int[])],
        CASE WHEN failed = 0 THEN 'completed' ELSE 'partial' END, 20, 20, 20 - failed, failed, at,
        at + interval '4 s', at::date, 'TRACE-' || n
 FROM (SELECT *, CASE WHEN n %% 400 = 0 THEN 1 ELSE 0 END AS failed
