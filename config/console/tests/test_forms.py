@@ -49,6 +49,15 @@ def test_forms_open(admin: User, schedule: PeriodicTask, template: Template, ses
         assert client.get(reverse(f"admin:{name}_add")).status_code == 200, name
 
 
+def test_who_sees_a_schedule_sees_its_times(
+    operations: User, auditor: User, support: User, schedule: PeriodicTask, session: Sessions
+) -> None:
+    times = reverse("admin:django_celery_beat_intervalschedule_change", args=[schedule.interval_id])
+    for user, status in ((operations, 200), (auditor, 200), (support, 403)):
+        assert session(user).get(times).status_code == status, user
+    assert "every 5 minutes" in session(auditor).get(times).content.decode()
+
+
 def test_forms_lead_to_what_belongs_to_them(
     admin: User, operations: User, template: Template, session: Sessions
 ) -> None:
