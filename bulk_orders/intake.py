@@ -11,7 +11,7 @@ from bulk_orders import processing, tasks
 from bulk_orders.models import Batch
 from bulk_orders.verdicts import Tally, Verdict, reach_verdicts
 from config.lib import exact_json, ids, logs
-from config.lib.errors import BadRequest
+from config.lib.errors import ApiError, BadRequest
 
 # One transaction of a worker: large enough to spread its fixed cost, small enough to show progress and to be redone.
 CHUNK_ROWS = 500
@@ -95,12 +95,17 @@ def write_chunks(batch: Batch, verdicts: Iterable[Verdict]) -> int:
     A stream, so that PostgreSQL stores one chunk while the next is judged. Nothing else can be asked of it meanwhile:
     `verdicts` must not.
     """
-    count = 0
+    count, refusal = 0, None
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(_COPY_CHUNKS) as copy:
-        for rows in _chunked(verdicts):
-            encoded = b"[%b]" % b",".join(text for _, text in rows)
-            copy.write_row((batch.pk, rows[0][0], encoded.decode()))
-            count += 1
+        try:
+            for rows in _chunked(verdicts):
+                encoded = b"[%b]" % b",".join(text for _, text in rows)
+                copy.write_row((batch.pk, rows[0][0], encoded.decode()))
+                count += 1
+        except ApiError as error:  # the caller rolls back; broken off, the stream would be an error in PostgreSQL's log
+            refusal = error
+    if refusal:
+        raise refusal
     return count
 
 

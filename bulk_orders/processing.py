@@ -61,7 +61,7 @@ _LATER_RESULTS = """
 UPDATE bulk_order_results AS result
 SET order_id = made.id, model_order_id = entry.model_order_id, success = entry.status = 'succeeded',
     error = entry.error,
-    order_data = CASE WHEN made.id IS NULL THEN result.order_data END, created_at = %(now)s, status = entry.status,
+    order_data = CASE WHEN made.id IS NULL THEN result.order_data END, status = entry.status,
     problems = entry.problems, run = %(run)s,
     earlier = coalesce(result.earlier, '[]') || jsonb_build_object('run', result.run, 'error', result.error)
 FROM entry LEFT JOIN made USING (model_order_id)

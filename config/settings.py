@@ -281,6 +281,7 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 10  # seconds; a mail server that says nothing holds up a process of the worker no longer
 DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="gateway@localhost")
 
 # --- Operations ----------------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def authenticate_again(claim: Claim, *, address: str, now: datetime) -> Integrat
 
 # What opened under a stored token, as a digest: answers of a pure function, kept because to decrypt a token takes as
 # long as all other checks. Nothing in here grants anything: the row, with the token that holds now, is asked for at
-# every call. A refusal finds nothing in here, or forgets what it found, so that none is quicker than another.
+# every call. A refusal forgets what it found: of one who holds the secret, the first in a process is a little quicker.
 _proven: dict[str, bytes] = {}
 _PROVEN_MAX = 10_000
 

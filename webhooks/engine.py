@@ -161,6 +161,8 @@ class Engine:
         wanted = self._room()
         if not wanted or time.monotonic() < self._look_at:
             return
+        if self._results and self._must_record():  # else it would be claimed again, where its lease has ended
+            self._record()
         now, until = timezone.now(), time.monotonic() + LEASE_MARGIN_SECONDS / 2
         self._look_at = inf
         with self._meanwhile():
@@ -214,6 +216,7 @@ class Engine:
             self._inherit_at = time.monotonic() + ASK_EVERY_SECONDS
             for outcomes in orphaned(self._journal.folder):
                 self._keep(outcomes)
+                self._record_at = 0.0
 
     def _forget(self, claimed: Claimed) -> None:
         self._busy[claimed.webhook_id] -= 1

@@ -11,6 +11,7 @@ import fcntl
 import json
 import logging
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -66,9 +67,8 @@ def own_journal() -> Journal | None:
     """This process's, beside those of all others that work for the same database. None where there is no place."""
     database = connection.settings_dict
     name = md5(f"{database['HOST']}:{database['PORT']}/{database['NAME']}".encode(), usedforsecurity=False).hexdigest()
-    folder = settings.WEBHOOK_JOURNAL_DIR or f"{gettempdir()}/partner-gateway-{os.getuid()}"
     try:
-        return Journal(Path(folder) / name)
+        return Journal((Path(settings.WEBHOOK_JOURNAL_DIR) if settings.WEBHOOK_JOURNAL_DIR else _own_folder()) / name)
     except OSError as error:
         logger.warning("webhook_journal_not_opened", extra={"reason": str(error)})
         return None
@@ -77,20 +77,26 @@ def own_journal() -> Journal | None:
 def orphaned(folder: Path) -> Iterator[list[Outcome]]:
     """Results in files of processes that have died; each file is deleted when the next is asked for."""
     for path in folder.glob(f"*{SUFFIX}"):
-        with suppress(FileNotFoundError), path.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue  # its owner lives, or somebody else is at it
-            if outcomes := _read(file):
+        # Its owner lives, somebody else is at it or was, or no descriptor is left: the next look will tell.
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if outcomes := list(_read(file)):
                 yield outcomes
             path.unlink()
 
 
+def _own_folder() -> Path:
+    """Where everybody may make one, whoever made ours could read and plant what is in it."""
+    folder = Path(gettempdir()) / f"partner-gateway-{os.getuid()}"
+    _make(folder)
+    return folder
+
+
 def _make(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to somebody else")
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o022:
+        raise PermissionError(f"{folder} is not ours alone")
 
 
 def _own_file(folder: Path) -> int:
@@ -102,12 +108,13 @@ def _own_file(folder: Path) -> int:
     return descriptor
 
 
-def _read(file: BinaryIO) -> list[Outcome]:
-    try:
-        return [_parsed(line) for line in file if line.endswith(b"\n")]  # the last may be torn
-    except (TypeError, ValueError) as error:  # another release wrote it
-        logger.warning("webhook_journal_not_read", extra={"path": file.name, "reason": str(error)})
-        return []
+def _read(file: BinaryIO) -> Iterator[Outcome]:
+    """But for lines that are torn, since the disk was full or the machine died, or that another release wrote."""
+    for line in file:
+        try:
+            yield _parsed(line)
+        except (TypeError, ValueError) as error:
+            logger.warning("webhook_journal_not_read", extra={"path": file.name, "reason": str(error)})
 
 
 def _parsed(line: bytes) -> Outcome:

@@ -38,6 +38,7 @@ _NO_FAILURES: Final[Mapping[str, Any]] = {
     "failing_since": None,
     "disabled_at": None,
     "disabled_reason": None,
+    "tell_owner_at": None,
 }
 
 

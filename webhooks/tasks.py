@@ -22,6 +22,7 @@ from webhooks.models import Webhook
 
 SHIFT_SECONDS = 60
 MAIL_AGAIN_AFTER = timedelta(minutes=10)
+MAIL_GIVEN_UP_AFTER = timedelta(days=1)
 # What retention leaves: an event that is still on its way to somebody.
 UNDER_WAY = """EXISTS (SELECT FROM webhook_deliveries d
                       WHERE d.event_id = webhook_events.id AND d.next_retry_at IS NOT NULL)"""
@@ -93,6 +94,13 @@ def tell_owners() -> None:
         Webhook.objects.filter(pk=webhook.pk, tell_owner_at=webhook.tell_owner_at).update(tell_owner_at=None)
 
 
+@shared_task
+def tell_owner(webhook_id: str) -> None:
+    """What 1.0 sends, which leaves no other trace of it; for as long as its processes may run beside ours."""
+    Webhook.objects.filter(pk=webhook_id, active=False).update(tell_owner_at=timezone.now())
+    tell_owners()
+
+
 @transaction.atomic
 def _next_to_tell_of() -> Webhook | None:
     """Put off first: a mail that can't be sent is tried again later, and holds up no other."""
@@ -101,7 +109,8 @@ def _next_to_tell_of() -> Webhook | None:
         "secret", "previous_secret"
     )  # no key may open them any more
     free = webhooks.select_for_update(skip_locked=True, no_key=True, of=("self",))
-    webhook = free.filter(active=False, tell_owner_at__lte=now).order_by("tell_owner_at").first()
+    waiting = free.filter(active=False, tell_owner_at__lte=now, disabled_at__gt=now - MAIL_GIVEN_UP_AFTER)
+    webhook = waiting.order_by("tell_owner_at").first()
     if webhook:
         webhook.tell_owner_at = now + MAIL_AGAIN_AFTER
         webhook.save(update_fields=["tell_owner_at"])

@@ -1,9 +1,10 @@
-"""Payments are listed by when they were reported, and narrowed by a span of time and a status, however many there are."""
+"""Payments are listed by when they were reported, however many there are."""
 
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations
 
 import config.lib.database
+from config.lib.database import patient
 
 
 class Migration(migrations.Migration):
@@ -11,15 +12,9 @@ class Migration(migrations.Migration):
 
     dependencies = [("bulk_orders", "0003_orders_by_page")]
 
-    operations = [
+    operations = patient(
         AddIndexConcurrently(
             model_name="payment",
             index=config.lib.database.LongNameIndex(fields=["-updated_at", "-id"], name="idx_order_payments_updated"),
-        ),
-        AddIndexConcurrently(
-            model_name="payment",
-            index=config.lib.database.LongNameIndex(
-                fields=["status", "-updated_at", "-id"], name="idx_order_payments_status"
-            ),
-        ),
-    ]
+        )
+    )

@@ -66,11 +66,11 @@ def test_a_file_is_begun_before_there_is_a_transaction_that_could_stand_still(ex
 
 def test_a_file_may_pause_for_longer_than_a_transaction_may_stand_still(owner: User) -> None:
     def slow() -> Iterator[Any]:
-        time.sleep(0.2)  # as while blank rows are read
+        time.sleep(1.2)  # as while blank rows are read
         yield order_form()
 
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '100ms'")
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '1s'")
     submission = intake.submit(user_id=owner.pk, rows=slow(), limit=1, options=intake.Options(), address=None)
     assert submission.tally.total == 1
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.operations import RunSQL
+from django.db.migrations.operations.base import Operation
 from django.db.models import Func
 from django.db.models.functions import Now
 from django.db.models.sql.compiler import SQLCompiler
@@ -65,6 +66,13 @@ def foreign_key(table: str, column: str, target: str, to_column: str = "id", on_
         f" REFERENCES {target} ({to_column}) ON DELETE {on_delete}",
         f"ALTER TABLE {table} DROP CONSTRAINT {name}",
     )
+
+
+def patient(concurrent: Operation) -> list[Operation]:
+    """What is done concurrently waits for everybody's transaction of before, an upload's for example, and nobody waits
+    for it meanwhile: a release's limit of waiting for a lock is not meant for it."""
+    wait, as_before = "SET lock_timeout = 0", "RESET lock_timeout"
+    return [RunSQL(wait, as_before), concurrent, RunSQL(as_before, wait)]
 
 
 def drop_like_indexes(*tables: str) -> RunSQL:

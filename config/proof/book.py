@@ -159,7 +159,7 @@ class Account:
         return self.seen.repeated / max(1, self.seen.pairs)
 
     def _repeated_allowed(self) -> float:
-        return max(REPEATED_SHARE * self.seen.pairs, ENDPOINT_PLACES * self.freezes)
+        return max(REPEATED_SHARE * self.seen.pairs, ENDPOINT_PLACES * self.endpoints * self.freezes)
 
     def _cut_off_allowed(self) -> int:
         return max(CUT_OFF_A_DEATH * self.kills, ENDPOINT_PLACES if self.kills else 0)

@@ -1,6 +1,7 @@
-import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 import webhooks.engine as engine_module
+from config.lib.exact_json import dumps
 from webhooks import journal, tasks
 from webhooks.delivery import conclude, lease_seconds
 from webhooks.engine import Engine
@@ -48,18 +50,12 @@ def webhook(owner: User, receiver: Receiver) -> Webhook:
 
 
 def die_with(folder: Path, outcomes: list[Outcome], tail: bytes = b"") -> None:
-    """A process is told this, and killed before it could record it."""
-
-    def live(folder: Path) -> None:
-        own = Journal(folder)
-        own.write(outcomes)
-        os.write(own._taking, tail)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    process = multiprocessing.get_context("fork").Process(target=live, args=(folder,))
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    """A process is told this, and ends before it could record it: of its files only the locks go."""
+    own = Journal(folder)
+    own.write(outcomes)
+    os.write(own._taking, tail)
+    os.close(own._taking)
+    os.close(own._waiting)
 
 
 class TestInheritance:
@@ -75,6 +71,25 @@ class TestInheritance:
         assert len(receiver.received) == 1  # the retry
         assert Attempt.objects.count() == 4
         assert files(tmp_path) == [b"", b""]
+
+    def test_it_outlives_the_process_whatever_kills_it(self, tmp_path: Path) -> None:
+        written = "from pathlib import Path; import os, sys; from webhooks.journal import Journal;"
+        written += " os.write(Journal(Path(sys.argv[1]))._taking, b'told'); os.kill(os.getpid(), 9)"
+        died = subprocess.run([sys.executable, "-c", written, str(tmp_path)], check=False)
+        assert died.returncode == -signal.SIGKILL
+        assert files(tmp_path) == [b"", b"told"]
+        assert list(orphaned(tmp_path)) == []
+        assert files(tmp_path) == []
+
+    def test_after_its_lease_it_is_recorded_before_anything_is_claimed(
+        self, webhook: Webhook, receiver: Receiver, transport: Transport, tmp_path: Path
+    ) -> None:
+        outcomes = answered(webhook, 2)
+        Delivery.objects.update(leased_until=timezone.now())
+        die_with(tmp_path, outcomes)
+        Engine(transport, journal=Journal(tmp_path)).deliver_due()
+        assert receiver.received == []
+        assert statuses([*Delivery.objects.all()]) == ["delivered"] * 2
 
     def test_what_had_been_recorded_or_sent_by_others_since_changes_nothing(
         self, webhook: Webhook, receiver: Receiver, transport: Transport, tmp_path: Path
@@ -99,12 +114,13 @@ class TestInheritance:
         assert list(orphaned(tmp_path)) == [outcomes]
         assert files(tmp_path) == []
 
-    @pytest.mark.parametrize("line", [b"[1,2]\n", b"\x00\x00\n", b'"x"\n'])
-    def test_what_nobody_understands_is_put_away(
-        self, line: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    @pytest.mark.parametrize("line", [b"[1,2]\n", b"\x00\x00\n", b'"x"\n', b'["de["del_1"]\n'])
+    def test_what_nobody_understands_is_put_away_alone(
+        self, line: bytes, webhook: Webhook, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        die_with(tmp_path, [], tail=line)
-        assert list(orphaned(tmp_path)) == []
+        one, other = answered(webhook, 2)
+        die_with(tmp_path, [one], tail=line + dumps(tuple(other)) + b"\n")
+        assert list(orphaned(tmp_path)) == [[one, other]]
         assert files(tmp_path) == []
         assert "webhook_journal_not_read" in caplog.text
 
@@ -183,6 +199,7 @@ class TestPlace:
         own = own_journal()
         assert own
         assert own.folder.parent == tmp_path / f"partner-gateway-{os.getuid()}"
+        assert own.folder.parent.stat().st_mode & 0o077 == 0
 
     @pytest.mark.parametrize("place", ["/proc/journal", "/dev/null"])
     def test_without_a_place_deliveries_go_on(
@@ -198,8 +215,16 @@ class TestPlace:
 
     def test_a_folder_of_somebody_else_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
-        with pytest.raises(PermissionError, match="somebody else"):
+        with pytest.raises(PermissionError, match="not ours alone"):
             Journal(tmp_path)
+
+    def test_a_folder_that_others_may_write_to_is_refused_and_a_link_to_one(self, tmp_path: Path) -> None:
+        (tmp_path / "open").mkdir()
+        (tmp_path / "open").chmod(0o777)
+        (tmp_path / "link").symlink_to(tmp_path)
+        for name in ("open", "link"):
+            with pytest.raises(PermissionError, match="not ours alone"):
+                Journal(tmp_path / name)
 
 
 @pytest.mark.parametrize("changes", [{"body": "\x00"}, {"headers": "{"}])

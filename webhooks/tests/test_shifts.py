@@ -15,7 +15,7 @@ from django.utils import timezone
 from config.lib.postgresql.statements import execute
 from config.lib.valkey import client
 from webhooks import engine as engine_module
-from webhooks import nudge, outbox, queue, tasks
+from webhooks import nudge, outbox, queue, services, tasks
 from webhooks.delivery import conclude
 from webhooks.disabling import disable
 from webhooks.engine import Engine
@@ -257,6 +257,24 @@ class TestShifts:
         assert statuses([delivery]) == ["delivered"]
         assert len(receiver.received) == 1
 
+    def test_what_is_known_is_recorded_before_its_delivery_could_be_claimed_again(
+        self, owner: User, receiver: Receiver, transport: Transport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        delivery = make_delivery(make_webhook(owner, receiver.url))
+        engine = Engine(transport)
+
+        def down(*_: object) -> None:
+            raise OperationalError("the server has gone away")
+
+        monkeypatch.setattr(engine_module, "conclude", down)
+        with pytest.raises(OperationalError):
+            engine.deliver_due()
+        monkeypatch.undo()
+        Delivery.objects.update(leased_until=timezone.now())  # it was away for longer than a lease
+        engine.deliver_due()
+        assert statuses([delivery]) == ["delivered"]
+        assert len(receiver.received) == 1
+
     def test_a_shift_outlasts_the_database_and_records_what_it_has_in_hand(
         self, owner: User, receiver: Receiver, transport: Transport, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -418,17 +436,20 @@ class TestMail:
         assert webhook.url in message.body
 
     def test_nobody_is_told_of_an_endpoint_that_works_again_nor_who_has_no_address(self) -> None:
-        make_webhook(make_user("again"), tell_owner_at=timezone.now())
+        now = timezone.now()
+        again = make_webhook(make_user("again"), active=False, disabled_at=now, tell_owner_at=now)
+        services.update(webhook=again, changes={"active": True})
+        assert again.tell_owner_at is None
         nobody = make_user("nobody")
         User.objects.filter(pk=nobody.pk).update(email="")
-        make_webhook(nobody, active=False, tell_owner_at=timezone.now())
+        make_webhook(nobody, active=False, disabled_at=now, tell_owner_at=now)
         tasks.tell_owners()
         assert mail.outbox == []
 
     def test_a_mail_that_can_not_be_sent_is_tried_again_later_and_holds_up_no_other(self, settings: Any) -> None:
-        long_ago = timezone.now() - timedelta(hours=1)
-        first = make_webhook(make_user("first"), active=False, tell_owner_at=long_ago)
-        make_webhook(make_user("second"), active=False, tell_owner_at=timezone.now())
+        now, earlier = timezone.now(), timezone.now() - timedelta(hours=1)
+        first = make_webhook(make_user("first"), active=False, disabled_at=earlier, tell_owner_at=earlier)
+        make_webhook(make_user("second"), active=False, disabled_at=now, tell_owner_at=now)
         works = settings.EMAIL_BACKEND
         settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = SMTP, "127.0.0.1", 9
         with pytest.raises(ConnectionRefusedError):
@@ -436,9 +457,23 @@ class TestMail:
         settings.EMAIL_BACKEND = works
         tasks.tell_owners()
         assert [message.to for message in mail.outbox] == [["second@partner.example"]]
-        Webhook.objects.filter(pk=first.pk, tell_owner_at__gt=timezone.now()).update(tell_owner_at=long_ago)
+        Webhook.objects.filter(pk=first.pk, tell_owner_at__gt=timezone.now()).update(tell_owner_at=earlier)
         tasks.tell_owners()
         assert len(mail.outbox) == 2
+
+    def test_an_address_that_takes_no_mail_is_given_up_after_a_day(self) -> None:
+        day_ago = timezone.now() - tasks.MAIL_GIVEN_UP_AFTER
+        make_webhook(make_user(), active=False, disabled_at=day_ago, tell_owner_at=day_ago)
+        tasks.tell_owners()
+        assert mail.outbox == []
+
+    def test_what_a_process_of_the_last_release_asks_for_is_done(self) -> None:
+        webhook = make_webhook(make_user("partner"), active=False, disabled_at=timezone.now())
+        tasks.tell_owner(webhook.id)
+        assert [message.to for message in mail.outbox] == [["partner@partner.example"]]
+
+    def test_a_mail_server_that_says_nothing_is_not_waited_for_without_end(self) -> None:
+        assert mail.get_connection(SMTP).timeout == 10  # type: ignore[attr-defined]
 
 
 def test_disabling_sends_the_mail_after_the_commit(

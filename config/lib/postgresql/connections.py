@@ -10,7 +10,8 @@ from environ import Env
 WAITING = 48
 # A PostgreSQL whose machine vanishes says no farewell, and left to the kernel a statement would wait for many minutes.
 # So silence is asked about after 10 s and ends a connection after 25, and what is sent must be acknowledged within 20.
-# On a Unix socket libpq ignores all of them.
+# On a Unix socket libpq ignores all of them. The server asks likewise about a client whose machine vanishes: in the
+# midst of a stream it would wait for hours, with the transaction open.
 _VANISHED: Final = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -22,6 +23,7 @@ _VANISHED: Final = {
 # statements. Neither concerns Django's own cursors, which bind on the client.
 _PREPARED_AFTER = 3
 _PLANNED_ONCE = "-c plan_cache_mode=force_generic_plan"
+_VANISHED_CLIENT = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 
 
 def connection_to(url: str, *, pool_size: int, lock_timeout: str, shared: bool) -> dict[str, Any]:
@@ -43,9 +45,10 @@ def connection_to(url: str, *, pool_size: int, lock_timeout: str, shared: bool) 
     options["application_name"] = "gateway"
     options.update(_VANISHED)
     if not shared:
-        # Whoever is frozen, or vanishes with its machine, in a transaction holds its locks no longer than a lease.
+        # Whoever is frozen in a transaction, or vanishes with its machine, holds its locks no longer than about a lease
+        # (but for an intake that is frozen in its stream: its locks end with it).
         limits = f"-c idle_in_transaction_session_timeout=20s -c lock_timeout={lock_timeout}"
-        options |= {"options": f"{limits} {_PLANNED_ONCE}", "prepare_threshold": _PREPARED_AFTER}
+        options |= {"options": f"{limits} {_PLANNED_ONCE} {_VANISHED_CLIENT}", "prepare_threshold": _PREPARED_AFTER}
     if pool_size:
         options["pool"] = _pool(pool_size)
     return parsed

@@ -1,0 +1,22 @@
+"""Payments are narrowed by a status, and listed by when they were reported, however many there are."""
+
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations
+
+import config.lib.database
+from config.lib.database import patient
+
+
+class Migration(migrations.Migration):
+    atomic = False  # a table of millions stays writable meanwhile
+
+    dependencies = [("bulk_orders", "0005_batches_know_their_request")]
+
+    operations = patient(
+        AddIndexConcurrently(
+            model_name="payment",
+            index=config.lib.database.LongNameIndex(
+                fields=["status", "-updated_at", "-id"], name="idx_order_payments_status"
+            ),
+        )
+    )
