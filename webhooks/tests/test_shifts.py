@@ -438,8 +438,7 @@ class TestMail:
     def test_nobody_is_told_of_an_endpoint_that_works_again_nor_who_has_no_address(self) -> None:
         now = timezone.now()
         again = make_webhook(make_user("again"), active=False, disabled_at=now, tell_owner_at=now)
-        services.update(webhook=again, changes={"active": True})
-        assert again.tell_owner_at is None
+        assert services.update(webhook=again, changes={"active": True}).tell_owner_at is None
         nobody = make_user("nobody")
         User.objects.filter(pk=nobody.pk).update(email="")
         make_webhook(nobody, active=False, disabled_at=now, tell_owner_at=now)
