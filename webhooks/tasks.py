@@ -105,9 +105,8 @@ def tell_owner(webhook_id: str) -> None:
 def _next_to_tell_of() -> Webhook | None:
     """Put off first: a mail that can't be sent is tried again later, and holds up no other."""
     now = timezone.now()
-    webhooks = Webhook.objects.select_related("user").defer(
-        "secret", "previous_secret"
-    )  # no key may open them any more
+    # Without its secrets: that no key opens them may be why it was disabled.
+    webhooks = Webhook.objects.select_related("user").defer("secret", "previous_secret")
     free = webhooks.select_for_update(skip_locked=True, no_key=True, of=("self",))
     waiting = free.filter(active=False, tell_owner_at__lte=now, disabled_at__gt=now - MAIL_GIVEN_UP_AFTER)
     webhook = waiting.order_by("tell_owner_at").first()

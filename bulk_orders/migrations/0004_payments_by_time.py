@@ -3,8 +3,7 @@
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations
 
-import config.lib.database
-from config.lib.database import patient
+from config.lib.database import LongNameIndex, patient
 
 
 class Migration(migrations.Migration):
@@ -15,6 +14,6 @@ class Migration(migrations.Migration):
     operations = patient(
         AddIndexConcurrently(
             model_name="payment",
-            index=config.lib.database.LongNameIndex(fields=["-updated_at", "-id"], name="idx_order_payments_updated"),
+            index=LongNameIndex(fields=["-updated_at", "-id"], name="idx_order_payments_updated"),
         )
     )

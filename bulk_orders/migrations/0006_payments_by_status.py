@@ -3,8 +3,7 @@
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations
 
-import config.lib.database
-from config.lib.database import patient
+from config.lib.database import LongNameIndex, patient
 
 
 class Migration(migrations.Migration):
@@ -15,8 +14,6 @@ class Migration(migrations.Migration):
     operations = patient(
         AddIndexConcurrently(
             model_name="payment",
-            index=config.lib.database.LongNameIndex(
-                fields=["status", "-updated_at", "-id"], name="idx_order_payments_status"
-            ),
+            index=LongNameIndex(fields=["status", "-updated_at", "-id"], name="idx_order_payments_status"),
         )
     )
