@@ -31,6 +31,7 @@ ROWS = {
     "webhook_events": 2_500_000,
     "webhook_hours": 2_000_000,
 }
+PAGES = 20_000  # that a table of millions would have at the very least: the few that are here cost as much to read
 WAITING = 1000  # rows of the partial indexes over what is still to be done
 ENDPOINTS = 1000  # and as many integrations, users and batches among whom rows are shared out
 # Of a status a few rows are unlike the rest, and they are the ones that are looked for.
@@ -69,8 +70,10 @@ def at_size() -> Iterator[None]:
             for column, kind in _columns(table):
                 _execute("SELECT pg_clear_attribute_stats('public', %s, %s, false)", table, column)
                 _claim_values(table, column, kind)
+        _execute(f"SET seq_page_cost = {PAGES}")
         yield
     finally:
+        _execute("RESET seq_page_cost")
         for table in ROWS:
             _execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
             _execute(f"ANALYZE {table}")
