@@ -196,6 +196,10 @@ class Delivery(models.Model):
                 include=["status", "event"],
                 name="idx_webhook_deliveries_page",
             ),
+            # The same list by an event that the endpoint seldom or never gets, which the one above would be walked
+            # for from end to end. Kept without the time: PostgreSQL then folds equal entries, and it costs a delivery
+            # a fifth of what another index of pages would.
+            LongNameIndex(fields=["webhook", "event"], name="idx_webhook_deliveries_event"),
             # What is held for an endpoint that is not active: to be made due, to be counted.
             LongNameIndex(
                 fields=["webhook"],

@@ -233,6 +233,13 @@ def test_no_big_table_is_read_as_a_whole(world: World) -> None:
     assert {name: findings for name, findings in found.items() if findings} == {}
 
 
+def test_an_endpoints_deliveries_of_a_rare_event_are_found_at_once(world: World) -> None:
+    rare = Delivery.objects.filter(webhook=world.webhook, event="order.failed")
+    with at_size():
+        plan = NewestFirst().ordered(rare).values("pk")[:51].explain()
+    assert "idx_webhook_deliveries_event" in plan
+
+
 def test_a_query_without_an_index_is_found_out(world: World) -> None:
     with at_size(), watched() as findings:
         list(Delivery.objects.filter(response_code=418))
