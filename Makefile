@@ -8,6 +8,10 @@ CAN_MAKE_A_VENV := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python /usr/bin/python3; do \
 	"$$name" -c "$(CAN_MAKE_A_VENV)" 2>/dev/null && echo "$$name" && break; done)
 
+# Where an environment forbids it, Python keeps nothing that it has compiled: every process that the demo and the tests
+# start would compile all of the product again, which takes longer than what most of them do. Empty is as good as unset.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: setup run demo test lint bench chaos screenshots load
 .DEFAULT_GOAL := run
 

@@ -13,15 +13,18 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
+from xdist.remote import Producer
 
 from config.lib import devservices
+from config.tests.scheduling import Scheduling
 
 os.environ.setdefault("DEBUG", "1")
 # All tests call from one address within a minute; those of the limits set their own.
 os.environ.setdefault("API_RATE_PER_MINUTE", "1000000")
 os.environ.setdefault("API_RATE_PER_HOUR", "1000000")
-# Each worker of xdist has servers of its own in place of those it inherits: Valkey's channels know no databases.
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+# The first worker of xdist takes those of the process that started it, which has no use for them. Each other one has
+# servers of its own in place of those it inherits: Valkey's channels know no databases.
+if (worker := os.environ.get("PYTEST_XDIST_WORKER", "gw0")) != "gw0":
     for name in os.environ.get("EMBEDDED_FOR_TESTS", "").split():
         del os.environ[name]
     os.environ["DEVSERVICES_DIR"] = str(devservices.folder() / worker)
@@ -37,6 +40,8 @@ django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]
 # A password's hash costs a third of a second by intent: the suite logs in a thousand times.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Static files are looked for when somebody asks: each client of a test would else begin with a walk through all.
+settings.WHITENOISE_AUTOREFRESH = True
 # How long an example takes tells of the machine, not of the code.
 hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("suite")
@@ -87,6 +92,10 @@ def _execute(statements: Iterable[str]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

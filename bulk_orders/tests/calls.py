@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-import jsonschema
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection
+from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
 from bulk_orders import tasks
@@ -77,7 +77,7 @@ def events(user: User) -> list[tuple[str, dict[str, Any]]]:
     rows = apps.get_model("webhooks", "Event").objects.filter(user=user).order_by("created_at", "id")
     for event in rows:
         schema = CATALOGUE[EventName(event.name)].schema
-        jsonschema.validate(event.data, schema, jsonschema.Draft202012Validator)
+        Draft202012Validator(schema).validate(event.data)
         assert set(event.data) <= set(schema["properties"])
     return [(event.name, event.data) for event in rows]
 
