@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-import redis
 from django.db import connection
 from django.test import Client
 from django.urls import path
 
 from config.lib import health, probes, valkey
+from config.lib.tests.own_valkey import no_valkey
 
 pytestmark = pytest.mark.urls(__name__)
 
@@ -39,8 +39,9 @@ def database_gone(transactional_db: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def valkey_gone(monkeypatch: Any) -> None:
-    monkeypatch.setattr(valkey, "client", lambda: redis.Redis(port=1, socket_connect_timeout=1))
+def valkey_gone(settings: Any) -> Iterator[None]:
+    with no_valkey(settings):
+        yield
 
 
 def test_healthy_names_every_part(client: Client, all_running: None, settings: Any) -> None:

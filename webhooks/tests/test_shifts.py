@@ -13,6 +13,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from config.lib.postgresql.statements import execute
+from config.lib.tests.own_valkey import no_valkey
 from config.lib.valkey import client
 from webhooks import engine as engine_module
 from webhooks import nudge, outbox, queue, services, tasks
@@ -90,11 +91,8 @@ class TestWithoutValkey:
     @pytest.fixture(autouse=True)
     def valkey_is_gone(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(nudge, "_silent_until", 0.0)
-        url, settings.REDIS_URL = settings.REDIS_URL, "redis://127.0.0.1:1/0"
-        client.cache_clear()
-        yield
-        settings.REDIS_URL = url
-        client.cache_clear()
+        with no_valkey(settings):
+            yield
 
     def test_a_ring_fails_in_silence_and_soon_costs_nothing(self) -> None:
         nudge.ring()

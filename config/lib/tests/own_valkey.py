@@ -4,7 +4,7 @@ import importlib.util
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +49,28 @@ class OwnValkey:
 @contextmanager
 def own_valkey(settings: Any) -> Iterator[OwnValkey]:
     """Until the end of the block, the one that settings and client lead to."""
-    server, before = OwnValkey(), settings.REDIS_URL
-    settings.REDIS_URL = server.url
+    server = OwnValkey()
+    try:
+        with _leading_to(server.url, settings):
+            yield server
+    finally:
+        server.stop()
+
+
+def no_valkey(settings: Any) -> AbstractContextManager[None]:
+    """Until the end of the block, settings and client lead to where nobody answers."""
+    return _leading_to("redis://127.0.0.1:1/0", settings)
+
+
+@contextmanager
+def _leading_to(url: str, settings: Any) -> Iterator[None]:
+    settings.REDIS_URL, before = url, settings.REDIS_URL
     _forget_client()
     try:
-        yield server
+        yield
     finally:
         settings.REDIS_URL = before
         _forget_client()
-        server.stop()
 
 
 def _forget_client() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import prometheus_client.values
 import pytest
-import redis
 import requests
 from django.db import connection
 
@@ -18,6 +17,7 @@ from config.lib.environment import CHECKOUT
 from config.lib.metrics import door, folder
 from config.lib.metrics.scrape import exposition
 from config.lib.metrics.truths import DatabaseTruths, Pulses, Truth, queues
+from config.lib.tests.own_valkey import no_valkey
 
 COUNT = """
 import sys
@@ -142,9 +142,9 @@ def test_pulses_and_waiting_messages_are_valkeys_to_tell(settings: Any) -> None:
     } <= set(told)
 
 
-def test_without_valkey_that_is_what_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(valkey, "client", lambda: redis.Redis(port=1, socket_connect_timeout=1))
-    told = lines(Pulses())
+def test_without_valkey_that_is_what_is_told(settings: Any) -> None:
+    with no_valkey(settings):
+        told = lines(Pulses())
     assert "gateway_valkey_up 0.0" in told
     assert not [line for line in told if line.startswith("gateway_heartbeat")]
 
