@@ -166,7 +166,8 @@ class TestKeeping:
             with pytest.raises(OperationalError):
                 engine.deliver_due()
             assert b"".join(files(tmp_path)).count(b"\n") == answers
-            engine._attend(patience=5)  # as it does while it waits for the database
+            if engine._transport.in_flight:
+                engine._attend(patience=5)  # as it does while it waits for the database
         monkeypatch.undo()
         engine.deliver_due()
         assert Delivery.objects.filter(status="delivered").count() == len(receiver.received) == 2

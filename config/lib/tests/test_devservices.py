@@ -37,8 +37,20 @@ def folder() -> Iterator[Path]:
     clear(path)
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Path]:
+    """The data of a server that has run and was stopped: a second's work, which need not be every test's."""
+    path = Path(tempfile.mkdtemp(prefix="gw-"))
+    path.chmod(0o755)
+    with Services(path, durable=False).used():
+        Services(path, durable=False).up()
+    yield path / "postgres"
+    clear(path)
+
+
 @pytest.fixture
-def services(folder: Path) -> Services:
+def services(folder: Path, cluster: Path) -> Services:
+    subprocess.run(["cp", "--archive", cluster, folder], check=True)
     found = Services(folder, durable=True)
     found.up()
     return found
@@ -161,7 +173,7 @@ def test_starts_again_while_orphans_of_a_killed_postmaster_still_live(services: 
     postmaster = int((services.postgres.data / "postmaster.pid").read_text().split()[0])
     assert services.postgres.pid() == postmaster
     kill([postmaster])
-    assert services.postgres.pid() is None, "an orphan is not the server"
+    assert processes.until(lambda: services.postgres.pid() is None, seconds=5), "an orphan is not the server"
     services.up()
     assert postmaster not in services.postgres.pids()
     assert services.postgres.answers()

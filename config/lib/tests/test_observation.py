@@ -93,11 +93,12 @@ def test_probes_are_quiet_and_defects_are_loud(client: Client, caplog_of_all: py
     assert [line["levelname"] for line in lines_of(caplog_of_all, "request")] == ["DEBUG", "ERROR"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app() -> Any:
-    """An application of its own, with a worker of its own, whose messages pass through memory."""
+    """An application of its own, whose messages pass through memory, and its worker, which takes seconds to end."""
     app = Celery("observed", broker="memory://", backend="cache+memory://", set_as_current=False)
     app.conf.update(task_always_eager=False, worker_hijack_root_logger=False, worker_redirect_stdouts=False)
+    app.conf.broker_transport_options = {"polling_interval": 0.02}  # else a second
     app.task(name="observation.note")(note.run)
     app.task(name="observation.fail")(fail.run)
     app.finalize()
