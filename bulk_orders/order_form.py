@@ -38,7 +38,8 @@ FULL_EXIT = ("Full Redemption", "Full Switch")  # the holding decides how much, 
 # ASCII digits, and the text itself decides: 1e3 or a 16th digit is refused, not rounded. A minus is read to be refused
 # as "not greater than 0".
 AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
-FIGURE = re.compile(r"[0-9]{1,15}(\.[0-9]{1,10})?")
+# Shares, units and prices are often quotients (100 / 3) as partners' programs print them: up to 17 digits.
+FIGURE = re.compile(r"[0-9]{1,15}(\.[0-9]{1,17})?")
 PAN = re.compile(r"[A-Z]{5}[0-9]{4}[A-Z]")
 EUIN = r"^(E[0-9A-Z]{6})?$"
 CLIENT_REF_LENGTH = 100

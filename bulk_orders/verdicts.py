@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from bulk_orders.rulebook import DUPLICATE_CLIENT_REF, Problem, judge, storable
+from config.lib.exact_json import spelt_out
 
 SHOWN = 100  # rows of each kind in a reply about a batch; its results have them all
 
@@ -44,10 +45,16 @@ class Verdict(NamedTuple):
             "i": self.at,
             "verdict": self.outcome,
             "ref": self.client_ref,
-            "order": self.row if self.outcome is Outcome.SUCCEEDED or storable(self.row) else None,
+            "order": self._kept_row(),
             "problems": [problem._asdict() for problem in self.problems] or None,
             "error": self.error or None,
         }
+
+    def _kept_row(self) -> Any:
+        """A refused row is judged again when it is retried: it must read then as it reads now."""
+        if self.outcome is Outcome.SUCCEEDED:
+            return self.row
+        return spelt_out(self.row) if storable(self.row) else None
 
 
 @dataclass(slots=True)

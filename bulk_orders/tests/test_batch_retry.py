@@ -1,3 +1,4 @@
+import json
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,7 @@ from rest_framework.test import APIClient
 from bulk_orders import processing
 from bulk_orders.models import Batch, Chunk, Order, Result
 from bulk_orders.tests.calls import BATCHES, api_of, at_once, events, key_of, post, submit, work
-from bulk_orders.tests.forms import order_form
+from bulk_orders.tests.forms import cart_item, order_form
 
 BAD = order_form(cartItems=[])
 pytestmark = pytest.mark.django_db
@@ -16,6 +17,11 @@ pytestmark = pytest.mark.django_db
 
 def retry(client: APIClient, batch_id: str) -> Any:
     return post(client, f"{BATCHES}/{batch_id}/retry", {})
+
+
+def failed_rows(client: APIClient, batch_id: str) -> str:
+    reply: Any = client.get(f"{BATCHES}/{batch_id}/results.csv")
+    return b"".join(reply.streaming_content).decode()
 
 
 def mend(index: int, **changes: Any) -> None:
@@ -47,6 +53,17 @@ def test_a_row_that_passes_now_becomes_an_order(api: APIClient, owner: User) -> 
     assert row.earlier == [{"run": 1, "error": "Cart items are required"}]
     ends = [data for name, data in events(owner) if name == "bulk_order.completed"]
     assert [(end["run"], end["failed"]) for end in ends] == [(1, 2), (2, 1)]
+
+
+@pytest.mark.parametrize("amount", ["1e3", "1e-1"])
+def test_what_was_no_valid_number_does_not_become_one(api: APIClient, amount: str) -> None:
+    row = json.dumps(order_form(cartItems=[cart_item(amount=7777)])).replace("7777", amount)
+    batch = work(post(api, BATCHES, f'{{"orders": [{row}]}}'.encode()).json()["batchId"])
+    assert f",{amount}," in failed_rows(api, batch.pk)
+    retry(api, batch.pk)
+    batch = work(batch.pk)
+    assert (batch.failed, Order.objects.count()) == (1, 0)
+    assert Result.objects.get().error == "Item 1: Amount is not a valid number"
 
 
 def test_rows_that_fail_again_keep_their_problems(api: APIClient) -> None:

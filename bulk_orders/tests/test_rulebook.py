@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bulk_orders.rulebook import Problem, judge
 from bulk_orders.tests.forms import cart_item, nominee, order_form
+from config.lib import exact_json
 
 ON = date(2026, 11, 21)
 TYPES = "Purchase, Redemption, Switch, Full Redemption, Full Switch"
@@ -119,6 +120,11 @@ def test_anything_else_is_not_a_valid_amount(amount: Any) -> None:
     assert with_item(amount=amount) == ["Item 1: Amount is not a valid number"]
 
 
+@pytest.mark.parametrize("text", ["1e3", "1e-1", "5e0", "100e-2", "0e0", "1E+2"])
+def test_an_exponent_makes_no_valid_amount_whatever_its_value(text: str) -> None:
+    assert with_item(amount=exact_json.loads(text)) == ["Item 1: Amount is not a valid number"]
+
+
 @pytest.mark.parametrize("kind", ["Full Redemption", "Full Switch"])
 @pytest.mark.parametrize("amount", [None, "", 0, "0.00", 10])
 def test_a_full_exit_needs_no_amount(kind: str, amount: Any) -> None:
@@ -177,7 +183,11 @@ def test_opting_out_silences_every_rule_on_nominees() -> None:
 
 
 @pytest.mark.parametrize(
-    "shares", [(100,), ("100",), (50, 50), ("33.33", "33.33", "33.34"), (99.99,), (Decimal("100.01"),)]
+    "shares",
+    [
+        *((100,), ("100",), (50, 50), ("33.33", "33.33", "33.34"), (99.99,), (Decimal("100.01"),)),
+        (100 / 3, 100 / 3, "33.33333333333333333"),
+    ],
 )
 def test_shares_total_100_within_a_hundredth(shares: tuple[Any, ...]) -> None:
     exact = [Decimal(str(share)) if isinstance(share, float) else share for share in shares]

@@ -4,7 +4,7 @@ import json
 import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from django.db import models
@@ -20,6 +20,20 @@ _TOO_DEEP = f"JSON is nested deeper than {MAX_DEPTH} levels"
 
 class TooDeep(ValueError):
     """The document is nested deeper than any of ours."""
+
+
+class Exponential(Decimal):
+    """A number written with an exponent. Decimal alone forgets how 5e0 or 1e-1 was written, and the text is judged."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def loads(text: bytes | str) -> Any:
@@ -56,7 +70,7 @@ def _encode(value: Any) -> Any:
 
 def _decimal(text: str) -> Decimal:
     try:
-        number = Decimal(text)
+        number = Decimal(text) if "e" not in text.lower() else Exponential(text)
     except InvalidOperation:  # an exponent beyond Decimal's own limits, which is no ValueError
         raise ValueError(f"number out of range: {text[:40]}") from None
     # PostgreSQL's numeric ends far below Decimal's exponents; nobody's amount has 400 digits.
@@ -80,6 +94,15 @@ def has_unstorable_text(value: Any) -> bool:
     if isinstance(value, dict):
         return any(has_unstorable_text(part) for pair in value.items() for part in pair)
     return isinstance(value, list) and any(map(has_unstorable_text, value))
+
+
+def spelt_out(value: Any) -> Any:
+    """`value` with numbers in exponents as their text: of 1e3 JSONB keeps 1000, which would be judged otherwise."""
+    if isinstance(value, dict):
+        return {key: spelt_out(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [spelt_out(part) for part in value]
+    return value.text if isinstance(value, Exponential) else value
 
 
 def storable_text(text: str) -> str:

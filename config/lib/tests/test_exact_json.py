@@ -36,6 +36,14 @@ def test_a_figure_keeps_every_digit(text: str) -> None:
     assert exact_json.dumps(value) == text.encode()
 
 
+@pytest.mark.parametrize("text", ["1e3", "1E3", "5e0", "1e-1", "0.1E+01", "100e-2"])
+def test_an_exponent_stays_as_it_was_written(text: str) -> None:
+    value = exact_json.loads(text)
+    assert (value, str(value)) == (Decimal(text), text)
+    assert exact_json.dumps(value) == text.encode()
+    assert exact_json.spelt_out([{"a": value, "b": Decimal("1.10")}, 5]) == [{"a": text, "b": Decimal("1.10")}, 5]
+
+
 def test_no_figure_passes_through_a_float() -> None:
     assert exact_json.loads("0.1") == Decimal("0.1")
     assert not isinstance(exact_json.loads("0.1"), float)
