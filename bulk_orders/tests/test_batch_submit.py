@@ -152,6 +152,14 @@ def test_text_that_cannot_be_stored_is_its_rows_error(api: APIClient, text: str)
     assert [result.order_data for result in Result.objects.all()] == [None] * 3
 
 
+@pytest.mark.parametrize("rest", ['"options": {"a": "T"}', '"note": ["T"]', '"T": 1'])
+@pytest.mark.parametrize("text", ["\\u0000", "\\ud800"])
+def test_beside_the_rows_such_text_is_the_requests_error(api: APIClient, rest: str, text: str) -> None:
+    body = f'{{"orders": [{{}}], {rest.replace("T", text)}}}'
+    reply = post(api, BATCHES, body.encode())
+    assert (reply.status_code, reply.json()["code"], Batch.objects.count()) == (400, "invalid_text", 0)
+
+
 @pytest.mark.parametrize("orders", [None, [], {}, "x", 5, {"0": order_form()}])
 def test_orders_are_required(api: APIClient, orders: Any) -> None:
     reply = post(api, BATCHES, {"orders": orders})

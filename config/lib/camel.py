@@ -104,9 +104,11 @@ class JsonParser(BaseParser):
 
 
 class RowTolerantJsonParser(JsonParser):
-    """For bulk calls, where unstorable text is the error of the one row that holds it."""
+    """For bulk calls, where unstorable text is the error of the one row that holds it; elsewhere, of the request."""
 
     def checked(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            super().checked({name: part for name, part in value.items() if name != "orders"})
         return value
 
 
