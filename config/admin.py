@@ -146,6 +146,9 @@ class FailedLogInAdmin(ConsoleAdmin):
     def record(self, request: HttpRequest, obj: AccessAttempt) -> Record:
         return lockouts.record(obj)
 
+    def called(self, obj: Any) -> str:
+        return f"{obj.username}, from {obj.ip_address}"
+
     @admin.display(description="From")
     def address(self, attempt: AccessAttempt) -> str:
         return attempt.ip_address or "–"

@@ -64,7 +64,8 @@ class Template(models.Model):
     def clean(self) -> None:
         """What staff write here must hold for the integrations that start from it."""
         try:
-            Draft202012Validator.check_schema(self.config_schema)
+            if self.config_schema is not None:  # else it was no JSON, as its field has said
+                Draft202012Validator.check_schema(self.config_schema)
         except SchemaError as error:
             raise ValidationError({"config_schema": f"Not a JSON Schema: {error.message}"}) from None
         for field, known in (("scopes", scopes.ALL), ("events", catalogue.ALL_EVENTS)):

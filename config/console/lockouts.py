@@ -31,7 +31,7 @@ def record(attempt: AccessAttempt) -> Record:
     shown = (
         Fact("From", attempt.ip_address),
         Fact("Failures", attempt.failures_since_start, "with this program"),
-        Fact("Last", marks.when(attempt.attempt_time)),
+        Fact("Last failure", marks.when(attempt.attempt_time)),
         Fact("Program", attempt.user_agent),
     )
     if until is None:

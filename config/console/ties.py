@@ -84,6 +84,7 @@ def audit_target(request: HttpRequest, entry: AuditEntry) -> Panel:
         Fact("From", entry.address or marks.NOTHING),
         Fact("To", target, entry.target_type if shown else "It is not there any more" if model else ""),
         Fact("Reason", entry.reason or marks.NOTHING),
+        wide=bool(entry.before and entry.after),  # which stand side by side below it
     )
 
 

@@ -131,7 +131,7 @@ def _endpoint_tile() -> Tile:
 
 def _call_tile(today: Today) -> Tile:
     calls, errors = today.total("call")
-    share = f"{errors:,} {'error' if errors == 1 else 'errors'} ({marks.percent(errors, calls)})"
+    share = f"{marks.counted(errors, 'error')} ({marks.percent(errors, calls)})"
     return Tile(
         CALLS,
         "API calls today",

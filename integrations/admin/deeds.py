@@ -17,7 +17,7 @@ from webhooks import managed
 CHANGE, SUSPEND, REVEAL = (
     f"integrations.{name}" for name in ("change_integration", "suspend_integration", "reveal_secret")
 )
-SHOWN_ONCE = "It is shown this once. Hand it to its owner on a safe way; what you did is in the audit log."
+SHOWN_ONCE = "It is shown this once. Hand it to its owner by a safe channel; what you did is in the audit log."
 SCOPES = [(name, f"{name}: {text}") for name, text in scopes.DESCRIPTIONS.items()]
 
 
@@ -26,7 +26,7 @@ class Regeneration(forms.Form):
         min_value=0,
         max_value=services.MAX_GRACE_HOURS,
         initial=0,
-        help_text="So long the old pair works, too; 0: not at all",
+        help_text="For this long the old pair works, too; 0: not at all",
     )
 
 
@@ -34,7 +34,7 @@ class Grant(forms.Form):
     scopes = forms.MultipleChoiceField(choices=SCOPES, required=False, widget=forms.CheckboxSelectMultiple)
     acts_for = forms.CharField(
         required=False,
-        help_text="User names of those whose orders privileged scopes reach, by commas; empty: its owner alone",
+        help_text="User names, commas between, of those whose orders privileged scopes reach; empty: its owner alone",
     )
     rate_per_minute = forms.IntegerField(min_value=1, required=False, help_text="Calls; empty: the gateway's default")
     rate_per_hour = forms.IntegerField(min_value=1, required=False, help_text="Calls; empty: the gateway's default")

@@ -33,12 +33,13 @@ def record(integration: Any) -> Record:
         Fact("Last call", marks.when(integration.last_call)),
         Fact("Created", marks.when(integration.created_at)),
     )
-    return Record(integration.name, status_badge(integration), sentence(integration, timezone.now()), shown)
+    now = timezone.now()
+    return Record(integration.name, status_badge(integration, now), sentence(integration, now), shown)
 
 
 def sentence(integration: Integration, now: datetime) -> str:
     if integration.is_suspended:
-        reason = f": {integration.suspended_reason}" if integration.suspended_reason else ""
+        reason = f": {marks.clause(integration.suspended_reason)}" if integration.suspended_reason else ""
         return f"Staff have suspended it{reason}. Its key is refused until staff lift that."
     if integration.expires_at and integration.expires_at <= now:
         return f"It expired {marks.relative(integration.expires_at, now)}: its key is refused."
@@ -76,9 +77,9 @@ def _pace(integration: Integration, found: dict[str, Any]) -> Panel:
     limits = throttles.windows_for(integration)
     return facts(
         "How it goes",
-        Fact("Error rate", marks.percent(errors, calls), f"{errors:,} of {calls:,} calls"),
+        Fact("Error rate", marks.percent(errors, calls), f"{errors:,} of {calls:,} calls" if calls else ""),
         *(
-            Fact(name, marks.milliseconds(took), f"{name[1:]} % of calls are answered faster")
+            Fact(name, marks.milliseconds(took), "" if took is None else f"{name[1:]} % of calls are answered faster")
             for name, took in times.items()
         ),
         Fact("Limits", ", ".join(f"{window.limit:,} per {window.name}" for window in limits)),
@@ -89,7 +90,7 @@ def _pace(integration: Integration, found: dict[str, Any]) -> Panel:
 def _endpoints(found: dict[str, Any]) -> Panel:
     rows = [
         (
-            marks.code(f"{row['method']} {row['endpoint']}"),
+            marks.code(marks.clipped(f"{row['method']} {row['endpoint']}")),
             marks.number(row["calls"]),
             marks.share(row["errors"], row["calls"], f"{row['errors']:,} of {row['calls']:,} calls"),
             marks.milliseconds(row["p95"]),

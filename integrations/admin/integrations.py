@@ -86,7 +86,7 @@ class IntegrationAdmin(ConsoleAdmin):
 
     @admin.display(description="Status")
     def state(self, integration: Integration) -> SafeString:
-        return status_badge(integration)
+        return status_badge(integration, timezone.now())
 
     @admin.display(description="Scopes")
     def scope_words(self, integration: Integration) -> SafeString:

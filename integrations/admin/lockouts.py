@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from config.lib.console.deeds import Deed, Doing
+from config.lib.console.marks import counted
 from config.lib.console.questions import Reason
 from config.lib.console.records import Panel, table
 from integrations import services
@@ -24,7 +25,7 @@ def _lift(doing: Doing) -> str:
     number = services.lift_lockouts(
         integration=doing.target, actor=doing.actor, reason=doing.answers["reason"], address=doing.address
     )
-    return f"Its key may be tried again from {number} {'address' if number == 1 else 'addresses'}"
+    return f"Its key may be tried again from {counted(number, 'address', 'addresses')}"
 
 
 def _has_any(integration: Any, _: object) -> bool:

@@ -84,8 +84,8 @@ class TemplateAdmin(Audited, ConsoleList, ModelAdmin):  # type: ignore[misc]  # 
 
     @admin.display(description="Default scopes")
     def scope_words(self, template: Template) -> SafeString:
-        return marks.words(template.scopes)
+        return marks.words(template.scopes, most=2)
 
     @admin.display(description="Events")
     def event_words(self, template: Template) -> SafeString:
-        return marks.words(template.events)
+        return marks.words(template.events, most=2)

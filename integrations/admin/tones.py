@@ -1,5 +1,7 @@
 """How statuses of this app look."""
 
+from datetime import datetime
+
 from django.utils.safestring import SafeString
 
 from config.lib.console.marks import Tone, badge
@@ -13,7 +15,9 @@ STATUS_TONES = {
 }
 
 
-def status_badge(integration: Integration) -> SafeString:
+def status_badge(integration: Integration, now: datetime) -> SafeString:
+    if integration.status == IntegrationStatus.ACTIVE and integration.expires_at and integration.expires_at <= now:
+        return badge("expired", Tone.BAD, "It is active, but its key has expired")
     tone = STATUS_TONES[IntegrationStatus(integration.status)]
     return badge(integration.status, tone, integration.suspended_reason or "")
 

@@ -7,7 +7,7 @@ from django import forms
 from django.utils import timezone
 
 from config.lib.console.deeds import Deed, Doing, Once, Trouble
-from config.lib.console.marks import duration
+from config.lib.console.marks import counted, duration
 from config.lib.console.questions import Reason
 from webhooks import services
 from webhooks.disabling import disable
@@ -16,7 +16,7 @@ from webhooks.models import Delivery, DeliveryStatus, RetrySchedule, Webhook
 
 CHANGE, RETRY, REVEAL = "webhooks.change_webhook", "webhooks.change_delivery", "webhooks.reveal_secret"
 SUBSCRIBABLE = [(name.value, name.value) for name in EventName if name is not EventName.WEBHOOK_TEST]
-SHOWN_ONCE = "It is shown this once. Hand it to its owner on a safe way; what you did is in the audit log."
+SHOWN_ONCE = "It is shown this once. Hand it to its owner by a safe channel; what you did is in the audit log."
 
 
 class Replay(forms.Form):
@@ -38,13 +38,16 @@ class Replay(forms.Form):
 
 class Rotation(forms.Form):
     grace_hours = forms.IntegerField(
-        min_value=0, max_value=168, initial=services.DEFAULT_GRACE_HOURS, help_text="So long the old secret signs, too"
+        min_value=0,
+        max_value=168,
+        initial=services.DEFAULT_GRACE_HOURS,
+        help_text="For this long the old secret signs, too",
     )
 
 
 class Settings(forms.Form):
     url = forms.URLField(label="URL", max_length=2048, assume_scheme="https")
-    description = forms.CharField(max_length=1000, required=False)
+    description = forms.CharField(max_length=1000, required=False, widget=forms.Textarea)
     events = forms.MultipleChoiceField(choices=SUBSCRIBABLE, widget=forms.CheckboxSelectMultiple)
     retry_schedule = forms.ChoiceField(choices=RetrySchedule.choices)
     max_retries = forms.IntegerField(
@@ -75,7 +78,8 @@ def _outcome(what: str, delivery: Delivery) -> str:
 
 def _retry_soon(doing: Doing) -> str:
     number = services.retry_soon(delivery_ids=[delivery.pk for delivery in doing.target])
-    return f"{number} of {len(doing.target)} are due now; the others have been delivered, or are being sent"
+    others = "; the others have been delivered, or are being sent" if number < len(doing.target) else ""
+    return f"{number} of {len(doing.target)} due now{others}"
 
 
 def _enable(doing: Doing) -> str:
@@ -100,17 +104,18 @@ def _edit(doing: Doing) -> str:
 
 
 def _retry_failed(doing: Doing) -> str:
-    return (
-        f"{services.retry_failed(webhook=doing.target).number:,} failed deliveries are due again, for one attempt each"
-    )
+    number = services.retry_failed(webhook=doing.target).number
+    return f"{counted(number, 'failed delivery', 'failed deliveries')} due again, for one attempt each"
 
 
 def _count(doing: Doing) -> str:
-    return f"{services.replay(webhook=doing.target, dry_run=True, **_selection(doing)):,} events would be sent again"
+    number = services.replay(webhook=doing.target, dry_run=True, **_selection(doing))
+    return f"{counted(number, 'event')} would be sent again"
 
 
 def _replay(doing: Doing) -> str:
-    return f"{services.replay(webhook=doing.target, **_selection(doing)):,} events are queued to be sent again"
+    number = services.replay(webhook=doing.target, **_selection(doing))
+    return f"{counted(number, 'event')} queued to be sent again"
 
 
 def _selection(doing: Doing) -> dict[str, Any]:

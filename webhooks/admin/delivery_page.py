@@ -72,10 +72,10 @@ def sentence(delivery: Delivery, now: datetime) -> str:
 
 
 def _ending(delivery: Delivery) -> str:
-    times = "attempt" if delivery.attempts == 1 else "attempts"
+    tries = marks.counted(delivery.attempts, "attempt")
     if delivery.status == DeliveryStatus.DELIVERED:
-        return f"Delivered after {delivery.attempts} {times}."
-    return f"Given up after {delivery.attempts} {times}: {delivery.error or 'no reason noted'}."
+        return f"Delivered after {tries}."
+    return f"Given up after {tries}: {marks.clause(delivery.error or 'no reason noted')}."
 
 
 def waterfall(request: HttpRequest, delivery: Delivery) -> Panel:

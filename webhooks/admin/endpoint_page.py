@@ -5,7 +5,6 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
 
 from config.lib.console import charts, marks
 from config.lib.console.charts import Series, Slot
@@ -39,11 +38,11 @@ def sentence(webhook: Webhook, now: datetime) -> str:
     if not webhook.active:
         assert webhook.disabled_at is not None
         since = f" {marks.relative(webhook.disabled_at, now)}"
-        reason = f": {webhook.disabled_reason}" if webhook.disabled_reason else ""
+        reason = f": {marks.clause(webhook.disabled_reason)}" if webhook.disabled_reason else ""
         return f"It was disabled{since}{reason}. What waits for it is held until it is enabled."
     if webhook.failing_since:
         since = marks.relative(webhook.failing_since, now)
-        return f"It has been failing since {since}: if that goes on, the gateway disables it and tells its owner."
+        return f"It began to fail {since}: if that goes on, the gateway disables it and tells its owner."
     return "It gets the events it subscribes to."
 
 
@@ -82,11 +81,15 @@ def _sums(found: dict[str, Any]) -> Panel:
     tries = found["attemptsPerDelivery"]
     return facts(
         "How it goes",
-        Fact("Success rate", marks.percent(found["delivered"], ended), f"of {ended:,} deliveries that have ended"),
+        Fact(
+            "Success rate",
+            marks.percent(found["delivered"], ended),
+            f"of {ended:,} deliveries that have ended" if ended else "",
+        ),
         Fact("Waiting", marks.number(found["pending"]), "due, scheduled, in flight or held"),
         Fact("Attempts per delivery", marks.NOTHING if tries is None else f"{tries:.2f}"),
         *(
-            Fact(name, marks.milliseconds(took), f"{name[1:]} % of attempts are faster")
+            Fact(name, marks.milliseconds(took), "" if took is None else f"{name[1:]} % of attempts are faster")
             for name, took in found["durationMs"].items()
         ),
         note=f"The last {DAYS} days, as its owner gets them from the API",
@@ -95,21 +98,18 @@ def _sums(found: dict[str, Any]) -> Panel:
 
 def settings(request: HttpRequest, webhook: Webhook) -> Panel:
     grace = webhook.previous_secret_until
-    signs = (
-        format_html("The former one signs, too, until {}", marks.when(grace))
-        if grace and grace > timezone.now()
-        else ""
-    )
+    signs = f"the former one signs, too, until {grace:%d %b %H:%M} UTC" if grace and grace > timezone.now() else ""
     attempts = max_attempts(webhook.retry_schedule, webhook.max_retries)
     pace = f"{webhook.rate_limit} a second" if webhook.rate_limit else "as fast as it answers"
     return facts(
         "Settings",
         Fact("Webhook id", marks.code(webhook.pk)),
+        Fact("URL", webhook.url),
         Fact("Events", marks.words(webhook.events)),
         Fact("Description", webhook.description or marks.NOTHING),
         Fact("Retries", f"{webhook.retry_schedule}, at most {attempts} attempts in all"),
         Fact("Pace", f"{pace}, {'in strict order' if webhook.ordered else 'in any order'}"),
-        Fact("Signing secret", "set, stored encrypted", str(signs)),
+        Fact("Signing secret", "set, stored encrypted", signs),
     )
 
 

@@ -31,12 +31,17 @@ class HealthFilter(OptionFilter):
     )
 
 
+class OrderFilter(OptionFilter):
+    title, parameter_name = "order of events", "ordered"
+    options = (("strict", "Strict", models.Q(ordered=True)), ("any", "Any", models.Q(ordered=False)))
+
+
 @admin.register(Webhook)
 class WebhookAdmin(ConsoleAdmin):
     explanation = "Endpoints of partners. An endpoint that keeps failing is disabled by itself and its owner is told."
     empty = "No partner has registered an endpoint yet."
     list_display = ("endpoint", "owner", "health", "subscriptions", "failures", "last_triggered")
-    list_filter = (HealthFilter, "retry_schedule", "ordered")
+    list_filter = (HealthFilter, "retry_schedule", OrderFilter)
     list_select_related = ("user",)
     search_terms = (
         Term(r"wh_\d+_[0-9a-f]+", "pk"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import requests
+from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -22,11 +23,13 @@ from bulk_orders.sheets import COLUMNS
 from bulk_orders.tests.forms import order_form
 from config.console import dashboard
 from config.console.browser import CHROMIUM, NARROW, WIDE, chromium, log_in
+from config.console.tests.test_deeds import deed_url
 from config.console.tests.test_lists import LISTS, address
 from config.console.tests.world import World
 from config.lib.console.marks import record_url
+from integrations.models import Integration
 from integrations.tests.factories import an_integration
-from webhooks.models import Delivery, DeliveryStatus
+from webhooks.models import Delivery, DeliveryStatus, Webhook
 
 pytestmark = pytest.mark.skipif(
     not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}: apt-get install chromium, then these tests run"
@@ -94,10 +97,28 @@ NAMELESS = """() => [...document.querySelectorAll("a[href], button, input:not([t
   .map((one) => one.outerHTML.slice(0, 200))"""
 
 
+def stretch(world: World) -> None:
+    """Names as long as they may be."""
+    url = f"https://{'a-department.' * 15}example/{'path/' * 20}{'x' * 1000}"
+    Webhook.objects.filter(pk=world.webhook.pk).update(url=url)
+    User.objects.filter(pk=world.partner.pk).update(username=f"{'somebody.' * 16}else")
+    Integration.objects.filter(pk=world.integration.pk).update(name="warehouse_" * 20)
+    AccessAttempt.objects.create(
+        username="somebody." * 16, ip_address="2001:db8:85a3:8d3:1319:8a2e:370:7348", failures_since_start=12
+    )
+
+
+# Columns of a list that are not to be seen.
+HIDDEN = """() => [...document.querySelectorAll("#result_list thead th")]
+  .filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.innerText)"""
+
+
 def test_every_page_fits_and_is_silent_and_its_controls_have_names(world: World, page: Page) -> None:
+    stretch(world)
     places = [reverse("admin:index"), reverse("admin:bulk_orders_batch_upload"), *map(address, LISTS)]
     places += [record_url(record, record.pk) for record in (*world.records(), world.partner)]
     places += [reverse("admin:integrations_template_add"), reverse("admin:django_celery_beat_periodictask_add")]
+    places += [deed_url(world.webhook, "edit"), deed_url(world.integration, "grant")]
     for place in places:
         reply = page.goto(place, wait_until="domcontentloaded")
         assert reply is not None
@@ -105,6 +126,7 @@ def test_every_page_fits_and_is_silent_and_its_controls_have_names(world: World,
         for width, height in (WIDE, NARROW):
             page.set_viewport_size({"width": width, "height": height})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (place, width)
+            assert width == NARROW[0] or page.evaluate(HIDDEN) == [], place
         assert page.evaluate(NAMELESS) == [], place
 
 
@@ -219,7 +241,7 @@ def test_selected_deliveries_are_retried_from_the_list(world: World, page: Page)
     page.locator("input.action-select").first.check()
     page.locator("select[name=action]").select_option("retry")
     page.get_by_role("button", name="Run").click()
-    expect(page.get_by_text("1 of 1 are due now")).to_be_visible()
+    expect(page.get_by_text("1 of 1 due now")).to_be_visible()
 
 
 def test_a_suspended_integration_is_refused_at_its_next_call(

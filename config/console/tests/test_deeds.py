@@ -90,7 +90,7 @@ def test_a_failed_delivery_is_retried_at_once(
 def test_selected_deliveries_are_made_due(support: User, world: World, session: Sessions) -> None:
     asked = {"action": "retry", "_selected_action": [world.failed.pk, world.delivery.pk]}
     reply = session(support).post(list_url(world.failed), asked)
-    assert "1 of 2 are due now" in said(reply)
+    assert "1 of 2 due now; the others" in said(reply)
     world.failed.refresh_from_db()
     assert world.failed.status == DeliveryStatus.RETRYING
     assert world.failed.next_retry_at is not None
@@ -103,7 +103,7 @@ def test_a_replay_is_counted_before_it_is_done(operations: User, world: World, s
     page = client.post(url, answers | {"preview": "yes"}).content.decode()
     assert "2 events would be sent again" in page
     assert Delivery.objects.filter(status=DeliveryStatus.FAILED).exists()
-    assert "2 events are queued" in said(client.post(url, answers))
+    assert "2 events queued" in said(client.post(url, answers))
     assert not Delivery.objects.filter(status=DeliveryStatus.FAILED).exists()
     assert audited("webhook.replayed").target_id == world.webhook.pk
 

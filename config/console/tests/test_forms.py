@@ -86,6 +86,17 @@ def test_operations_change_a_template_and_that_is_written_down(
     assert entry.after["name"] == "NSE India"
 
 
+def test_a_schema_that_is_no_json_is_refused_once(operations: User, template: Template, session: Sessions) -> None:
+    answers = {"id": "nse", "type": "custom", "name": "NSE India", "config_schema": "{not json"}
+    text = (
+        session(operations)
+        .post(reverse("admin:integrations_template_change", args=[template.pk]), answers)
+        .content.decode()
+    )
+    assert "Enter a valid JSON." in text
+    assert "Not a JSON Schema" not in text
+
+
 def test_a_template_is_read_only_for_support(support: User, template: Template, session: Sessions) -> None:
     url = reverse("admin:integrations_template_change", args=[template.pk])
     assert session(support).get(url).status_code == 200

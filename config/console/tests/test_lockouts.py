@@ -69,6 +69,7 @@ def test_operations_let_a_name_in_again_with_all_its_programs(
     staff = session(operations)
     assert "Locked out from 203.0.113.7 until" in staff.get(attempt_url("change")).text
     assert log_in(PASSWORD) == 429
+    assert "<li>asha, from 203.0.113.7</li>" in staff.get(attempt_url("deed")).text
     assert staff.post(attempt_url("deed"), REASON, REMOTE_ADDR="203.0.113.1").status_code == 302
     assert log_in(PASSWORD) == 200
     entry = AuditEntry.objects.get(action="user.lockout_lifted")

@@ -1,18 +1,24 @@
 """Every record's page: who sees it, what it says, and that it gives nothing away."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import User
 from django.db import models
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from bulk_orders import orders
 from bulk_orders.models import Batch, Order
 from bulk_orders.tests.forms import cart_item, order_form
 from config.console.tests.world import World
+from config.lib.console import marks
 from config.lib.console.marks import record_url
+from integrations.models import Integration
+from webhooks.models import Webhook
 from webhooks.tests.factories import make_webhook
 
 Sessions = Callable[[User], Client]
@@ -94,6 +100,39 @@ def test_a_delivery_says_what_happens_next(admin: User, world: World, session: S
     client = session(admin)
     assert "Given up after 1 attempt: HTTP 503: Service Unavailable." in page(client, world.failed)
     assert "Delivered after 1 attempt." in page(client, world.delivery)
+
+
+def test_an_endpoint_says_why_it_is_disabled_and_how_long_two_secrets_sign(
+    admin: User, world: World, session: Sessions
+) -> None:
+    now = timezone.now()
+    Webhook.objects.filter(pk=world.webhook.pk).update(
+        active=False,
+        disabled_at=now,
+        disabled_reason="They asked us to.",
+        previous_secret_until=now + timedelta(hours=1),
+    )
+    text = page(session(admin), world.webhook)
+    assert ": They asked us to. What waits for it is held" in text
+    assert f"the former one signs, too, until {now + timedelta(hours=1):%d %b %H:%M} UTC" in text
+
+
+def test_an_integration_whose_key_has_expired_is_not_called_active(
+    admin: User, world: World, session: Sessions
+) -> None:
+    yesterday = timezone.now() - timedelta(days=1)
+    Integration.objects.filter(pk=world.integration.pk).update(expires_at=yesterday)
+    client = session(admin)
+    for text in (page(client, world.integration), client.get(marks.list_url(Integration)).content.decode()):
+        assert ">expired</span>" in text
+        assert ">active</span>" not in text
+
+
+def test_the_history_of_a_record_is_on_its_page(admin: User, newcomer: User, world: World, session: Sessions) -> None:
+    url = reverse("admin:webhooks_webhook_history", args=[quote(world.webhook.pk)])
+    text = session(admin).get(url, follow=True).content.decode()
+    assert "webhook.created" in text
+    assert session(newcomer).get(url).status_code == 403
 
 
 def test_a_batch_shows_its_failed_rows_and_lets_them_be_corrected(admin: User, world: World, session: Sessions) -> None:

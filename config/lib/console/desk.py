@@ -126,7 +126,7 @@ class Desk:
             "title": deed.label,
             "deed": deed,
             "form": form,
-            "targets": targets,
+            "targets": [(target.pk, self.called(target)) for target in targets],
             "crumb": None if many else (self._name(request, targets[0]), cancel),
             "cancel": cancel,
             "said": said,
@@ -135,6 +135,10 @@ class Desk:
             "checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "console/confirm.html", context)
+
+    def called(self, obj: Any) -> str:
+        """What the page that asks first calls a record."""
+        return str(obj)
 
     def _context(self, request: HttpRequest) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "opts": self.opts}

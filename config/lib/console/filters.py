@@ -21,7 +21,7 @@ class OptionFilter(admin.SimpleListFilter):
         super().__init__(request, params, model, model_admin)
         self.model_admin = model_admin
         if self.bounded:
-            self.title = f"{self.title} (newest {NEWEST:,})"
+            self.title = f"{self.title} (among the newest {NEWEST:,})"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(value, label) for value, label, _ in self.options]

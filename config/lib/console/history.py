@@ -18,7 +18,14 @@ def deeds_done(request: HttpRequest, obj: models.Model) -> Panel | None:
     name, key = str(obj._meta.model_name), str(obj.pk)
     entries = AuditEntry.objects.filter(target_type=name, target_id=key).order_by("-id")[:SHOWN]
     rows = [
-        (marks.when(entry.at), marks.code(entry.action), entry.actor, entry.address, entry.reason) for entry in entries
+        (
+            marks.when(entry.at),
+            marks.code(entry.action),
+            marks.clipped(entry.actor),
+            entry.address,
+            marks.clipped(entry.reason, 500),
+        )
+        for entry in entries
     ]
     if not rows:
         return None

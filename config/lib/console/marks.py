@@ -114,6 +114,16 @@ def two(first: object, second: object) -> SafeString:
     return format_html('<span class="c-two"><span>{}</span><small>{}</small></span>', first, second)
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 event``, ``2 events``."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def clause(text: str) -> str:
+    """What somebody wrote, as a part of a sentence of ours that ends behind it."""
+    return text.strip().rstrip(".")
+
+
 def words(values: list[str], most: int = 20) -> SafeString:
     """Codes: events, scopes. Of those beyond `most` only the number is shown, and all of them as a tooltip."""
     if not values:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from unfold.admin import ModelAdmin
 
 from config.lib.console.desk import Desk
@@ -42,6 +44,12 @@ class ConsoleAdmin(Desk, ConsoleList, ModelAdmin):  # type: ignore[misc]  # unfo
             context["buttons"] = self.buttons(request, obj)
             context["panels"] = arranged(self._panels(request, obj))
         return super().render_change_form(request, context, **kwargs)  # type: ignore[no-any-return]
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """A record's page tells what has been done to it; Django's own log knows nothing of that."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", object_id)
 
     def record(self, request: HttpRequest, obj: Any) -> Record:
         """What stands at the head of the record's page."""
