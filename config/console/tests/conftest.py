@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
-from config.console.tests.world import World, make_world
+from config.console.tests.world import Rows, World, make_rows, make_world
 from webhooks.tests.receiver import Receiver
 
 ROLES = import_module("config.migrations.0001_roles").PERMISSIONS
@@ -76,3 +76,8 @@ def receiver() -> Iterator[Receiver]:
 def world(partner: User, receiver: Receiver, settings: pytest.FixtureRequest) -> World:
     settings.WEBHOOKS_ALLOWED_NETWORKS = ["127.0.0.0/8"]  # type: ignore[attr-defined]
     return make_world(partner, receiver.url)
+
+
+@pytest.fixture
+def rows(world: World) -> Rows:
+    return make_rows(world)

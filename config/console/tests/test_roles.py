@@ -4,23 +4,18 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from axes.models import AccessAttempt
 from django.contrib import admin
 from django.contrib.admin.utils import quote
-from django.contrib.auth.models import Group, User
-from django.db import models
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
-from django.utils import timezone
-from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import PeriodicTask
 
-from config.console.tests.world import World
+from config.console.tests.world import Rows
 from config.lib.audit import AuditEntry
 from config.lib.console.model_admin import ConsoleAdmin
-from integrations.models import Template
 
 Sessions = Callable[[User], Client]
-Rows = dict[type[models.Model], models.Model]
 # Open to all members of staff, or, without a name, leading on to an address that has its own answer.
 FREE = {
     None, "index", "login", "logout", "password_change", "password_change_done", "jsi18n", "search", "autocomplete",
@@ -39,23 +34,6 @@ class Door(NamedTuple):
 
     url: str
     permission: str
-
-
-@pytest.fixture
-def rows(world: World) -> Rows:
-    """One of everything that the console shows."""
-    interval = IntervalSchedule.objects.create(every=5, period="minutes")
-    others: list[models.Model] = [
-        interval,
-        PeriodicTask.objects.create(name="sweep", task="webhooks.tasks.sweep", interval=interval),
-        CrontabSchedule.objects.create(),
-        ClockedSchedule.objects.create(clocked_time=timezone.now()),
-        AccessAttempt.objects.create(username="guess", ip_address="192.0.2.1", failures_since_start=1),
-        Group.objects.create(name="Interns"),
-        Template.objects.create(id="nse", type="custom", name="NSE", config_schema={}),
-        world.partner,
-    ]
-    return {type(row): row for row in (*world.records(), *others)}
 
 
 def named(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:

@@ -3,18 +3,22 @@
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from django.contrib.auth.models import User
+from axes.models import AccessAttempt
+from django.contrib.auth.models import Group, User
 from django.db import models, transaction
 from django.utils import timezone
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from bulk_orders import intake, orders, processing
 from bulk_orders.models import Batch, Order, Payment, PaymentStatus, Result
 from bulk_orders.tests.forms import order_form
 from config.lib.audit import AuditEntry, record
-from integrations.models import Integration, UsageLog
+from integrations.models import Integration, Template, UsageLog
 from integrations.tests.factories import an_integration
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, Webhook
 from webhooks.tests.factories import make_webhook
+
+Rows = dict[type[models.Model], models.Model]
 
 
 class World(NamedTuple):
@@ -63,6 +67,22 @@ def make_world(partner: User, url: str) -> World:
         call=call,
         entry=AuditEntry.objects.latest("id"),
     )
+
+
+def make_rows(world: World) -> Rows:
+    """One of everything that the console shows."""
+    interval = IntervalSchedule.objects.create(every=5, period="minutes")
+    others: list[models.Model] = [
+        interval,
+        PeriodicTask.objects.create(name="sweep", task="webhooks.tasks.sweep", interval=interval),
+        CrontabSchedule.objects.create(),
+        ClockedSchedule.objects.create(clocked_time=timezone.now()),
+        AccessAttempt.objects.create(username="guess", ip_address="192.0.2.1", failures_since_start=1),
+        Group.objects.create(name="Interns"),
+        Template.objects.create(id="nse", type="custom", name="NSE", config_schema={}),
+        world.partner,
+    ]
+    return {type(row): row for row in (*world.records(), *others)}
 
 
 def make_batch(user: User, *rows: Any) -> Batch:
