@@ -12,7 +12,7 @@ from bulk_orders.verdicts import Outcome
 from config.lib.console import marks
 from config.lib.console.records import Fact, Panel, Record, facts, table
 
-SHOWN = 100
+SHOWN, FIRST = 100, 10  # rows that failed, and that did not
 
 
 def record(batch: Batch) -> Record:
@@ -27,6 +27,12 @@ def record(batch: Batch) -> Record:
     )
     refresh = 2 if batch.status in RUNNING else 0
     return Record(batch.batch_id, batch_badge(batch), sentence(batch), shown, refresh=refresh)
+
+
+def called(batch: Batch) -> str:
+    """To be told apart where something is about to be done to it."""
+    rows = "1 row" if batch.total == 1 else f"{batch.total:,} rows"
+    return f"{batch.batch_id}: {rows}, submitted by {batch.user.get_username()}"
 
 
 def sentence(batch: Batch) -> str:
@@ -57,12 +63,13 @@ def _downloads(batch: Batch) -> SafeString:
 
 
 def made_orders(request: HttpRequest, batch: Batch) -> Panel:
-    found = _rows(batch, Outcome.SUCCEEDED)[:10]
+    found = _rows(batch, Outcome.SUCCEEDED)[:FIRST]
+    said = f"The first {FIRST} of {batch.succeeded:,}" if batch.succeeded > FIRST else ""
     every = (marks.list_url(Result, batch__pk__exact=batch.pk), "All rows")
     if batch.validate_only:
         valid = [(marks.record_link(Result, row.pk, row.order_index), row.client_ref) for row in found]
         headers: tuple[str, ...] = ("Row", "Client's reference")
-        return table("Valid rows", headers, valid, empty="No row is valid.", link=every, wide=False)
+        return table("Valid rows", headers, valid, empty="No row is valid.", note=said, link=every, wide=False)
     rows = [
         (
             marks.record_link(Result, row.pk, row.order_index),
@@ -71,7 +78,9 @@ def made_orders(request: HttpRequest, batch: Batch) -> Panel:
         )
         for row in found
     ]
-    return table("Orders", ("Row", "Order", "Client's reference"), rows, empty="None yet.", link=every, wide=False)
+    headers = ("Row", "Order", "Client's reference")
+    empty = "None yet." if batch.status in RUNNING else "No row became an order."
+    return table("Orders", headers, rows, empty=empty, note=said, link=every, wide=False)
 
 
 def particulars(request: HttpRequest, batch: Batch) -> Panel:
@@ -86,6 +95,7 @@ def particulars(request: HttpRequest, batch: Batch) -> Panel:
         Fact("Run", marks.number(batch.run), "One more for each retry of its failed rows"),
         Fact("Ages judged on", batch.judged_on.isoformat(), "Who is a minor was decided by this day (UTC)"),
         Fact("Submitted from", batch.ip_address or marks.NOTHING),
+        Fact("Request id", marks.code(batch.request_id) if batch.request_id else marks.NOTHING),
         Fact("Trace id", marks.code(batch.trace_id)),
     )
 

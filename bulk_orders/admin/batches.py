@@ -64,6 +64,9 @@ class BatchAdmin(ConsoleAdmin):
     def record(self, request: HttpRequest, obj: Batch) -> Record:
         return batch_page.record(obj)
 
+    def called(self, obj: Batch) -> str:
+        return batch_page.called(obj)
+
     def get_urls(self) -> list[URLPattern]:
         guarded = self.admin_site.admin_view
         return [
@@ -139,14 +142,14 @@ class ResultStatusFilter(OptionFilter):
 
 
 def row_sent(request: HttpRequest, result: Result) -> Panel:
-    return source("The row as sent", result.order_data, empty="The order holds it.", wide=False)
+    return source("The row as sent", result.order_data, empty="The order holds it.", wide=bool(result.problems))
 
 
 def row_problems(request: HttpRequest, result: Result) -> Panel:
     problems = result.problems or []
     rows = [(marks.code(one.get("path") or "/"), one.get("message"), marks.code(one.get("code"))) for one in problems]
     headers = ("Where", "What is wrong", "Code")
-    return table("Problems", headers, rows, empty="None was found.", wide=False)
+    return table("Problems", headers, rows, empty="None was found.", wide=bool(rows))
 
 
 @admin.register(Result)
@@ -159,7 +162,7 @@ class ResultAdmin(ConsoleAdmin):
     moment, has_serial_time = "created_at", True
     export_fields = ("batch_id", "order_index", "status", "order_id", "model_order_id", "client_ref", "error", "run")
 
-    panels = (row_sent, row_problems)
+    panels = (row_problems, row_sent)
 
     def record(self, request: HttpRequest, obj: Result) -> Record:
         shown = (

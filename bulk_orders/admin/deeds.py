@@ -117,7 +117,7 @@ ORDER_DEEDS = (
 BATCH_DEEDS = (
     Deed(
         "cancel",
-        "Cancel",
+        "Cancel the batch",
         "cancel",
         RUN,
         "Rows that no worker has in hand are skipped; orders made already stay.",

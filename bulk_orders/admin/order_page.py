@@ -40,6 +40,16 @@ def record(order: Order, viewer: User) -> Record:
     return Record(order.model_order_id, order_badge(order.status), sentence(order, viewer), shown)
 
 
+def called(order: Order) -> str:
+    """What is decided on, where the page that asks shows nothing else of it."""
+    items = items_of(order) or [{}]
+    more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+    amount = order_amount(order)
+    figure = "" if amount is None else f", {amount:,} INR"
+    doing = f"{items[0].get('transactionType', '')} {items[0].get('schemeName', '')}".strip()
+    return f"{order.model_order_id} of {order.client.get_username()}: {doing}{more}{figure}"
+
+
 def sentence(order: Order, viewer: User) -> str:
     if order.status == Status.FAILED:
         return f"It failed: {order.rejected_reason}" if order.rejected_reason else "It failed; the timeline says when."
@@ -98,11 +108,11 @@ def standing(request: HttpRequest, order: Order) -> Panel:
 def payments(request: HttpRequest, order: Order) -> Panel:
     rows = [
         (
-            marks.record_link(Payment, payment.pk, marks.code(payment.reference)),
+            marks.record_link(Payment, payment.pk, marks.code(marks.clipped(payment.reference, 100))),
             marks.badge(payment.status, PAYMENT_TONES[PaymentStatus(payment.status)]),
             marks.number(payment.amount),
             marks.when(payment.updated_at),
-            payment.remarks,
+            marks.clipped(payment.remarks, 200),
         )
         for payment in order.payments.order_by("id")
     ]
@@ -141,7 +151,7 @@ def _cell(value: Any) -> object:
     if figure is not None:
         return marks.number(figure)
     text = str(value)
-    return text if len(text) <= SHORT else marks.clipped(text, 120)
+    return text if len(text) <= SHORT else marks.clipped(text, 300)
 
 
 def _figure(value: Any) -> Decimal | None:

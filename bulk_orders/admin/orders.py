@@ -59,6 +59,9 @@ class OrderAdmin(ConsoleAdmin):
         assert isinstance(request.user, User)
         return order_page.record(obj, request.user)
 
+    def called(self, obj: Order) -> str:
+        return order_page.called(obj)
+
     @admin.display(description="Model order id")
     def key(self, order: Order) -> SafeString:
         return marks.code(order.model_order_id)

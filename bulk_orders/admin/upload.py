@@ -38,9 +38,11 @@ class FileForm(forms.Form):
 
 
 class Submission(forms.Form):
-    client = forms.CharField(label="For", help_text="User name of the partner whose orders these are")
+    client = forms.CharField(label="Partner", help_text="User name of whose orders these are")
     stop_on_error = forms.BooleanField(
-        required=False, help_text="Rows after the first bad one are skipped; otherwise only bad rows are left out"
+        required=False,
+        label="Stop at the first bad row",
+        help_text="Rows after the first bad one are skipped; otherwise only bad rows are left out",
     )
 
     def clean_client(self) -> User:

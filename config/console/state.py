@@ -130,7 +130,7 @@ def _process(name: str, beat: Any, now: datetime) -> Pulse:
     if beat is None:
         return Pulse(name, is_alive=False, says=f"no sign of life for {health.HEARTBEAT_SECONDS} s")
     seconds = max(0, int((now - datetime.fromtimestamp(int(beat), UTC)).total_seconds()))
-    return Pulse(name, is_alive=True, says=f"last sign of life {seconds} s ago")
+    return Pulse(name, is_alive=True, says=f"seen {seconds} s ago")
 
 
 def _rows(statement: str, **parameters: Any) -> list[tuple[Any, ...]]:

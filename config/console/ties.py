@@ -50,7 +50,7 @@ def batch_events(request: HttpRequest, batch: Batch) -> Panel | None:
     if batch.completed_at is None or batch.validate_only:
         return None
     events = _events_about(batch.user_id, [batch.completed_at], {"batchId": batch.pk})
-    return _events_panel(events, "Event of its end", "No event tells of its end.")
+    return _events_panel(events, "Events and their deliveries", "No event tells of its end.")
 
 
 def event_about(request: HttpRequest, event: Event) -> Panel | None:
