@@ -13,11 +13,12 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django_celery_beat.models import SolarSchedule
 from unfold.admin import ModelAdmin
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm
 
 import webhooks.admin  # noqa: F401  # all records are registered before they are tied together
 from bulk_orders.models import Batch, Order
 from config.console import lockouts, schedules, ties
+from config.console.people import NewPersonForm, Permissions, PersonForm
 from config.lib.audit import AuditEntry
 from config.lib.console import marks
 from config.lib.console.audited import Audited
@@ -34,8 +35,8 @@ admin.site.unregister([User, Group, SolarSchedule])
 
 @admin.register(User)
 class StaffUserAdmin(Audited, ConsoleList, UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # unfold is untyped
-    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
-    list_display = ("username", "full_name", "address", "role", "is_active", "seen")
+    form, add_form, change_password_form = PersonForm, NewPersonForm, AdminPasswordChangeForm
+    list_display = ("username", "full_name", "role", "is_active", "seen")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     explanation = "Partners, whose systems call, and staff, who work here. Users are deactivated, never deleted."
     search_help_text = "User name, name or e-mail address"
@@ -43,7 +44,8 @@ class StaffUserAdmin(Audited, ConsoleList, UserAdmin, ModelAdmin):  # type: igno
     filter_horizontal = ()  # two boxes side by side do not fit a narrow page
     readonly_fields = ("belongings", "deeds_of", "seen", "joined")
     fieldsets = (
-        *(UserAdmin.fieldsets or ())[:3],
+        *(UserAdmin.fieldsets or ())[:2],
+        ("Roles", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         ("When", {"fields": ("seen", "joined")}),
         ("What belongs to them", {"fields": ("belongings",)}),
     )
@@ -66,16 +68,20 @@ class StaffUserAdmin(Audited, ConsoleList, UserAdmin, ModelAdmin):  # type: igno
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         sets = super().get_fieldsets(request, obj)
+        if obj is None:
+            return sets
+        # The list is long, and rarely needed: it is open where somebody has been given something.
+        folded = () if obj.user_permissions.exists() else ("collapse",)
+        sets = [*sets, ("Permissions beyond the roles", {"fields": ("user_permissions",), "classes": folded})]
         may = isinstance(request.user, User) and request.user.has_perm("kernel.view_auditentry")
-        return [*sets, (None, {"fields": ("deeds_of",)})] if obj and may else sets
+        return [*sets, (None, {"fields": ("deeds_of",)})] if may else sets
 
-    @admin.display(description="Name")
-    def full_name(self, user: User) -> str:
-        return user.get_full_name() or "–"
-
-    @admin.display(description="E-mail")
-    def address(self, user: User) -> str:
-        return user.email or "–"
+    @admin.display(description="Name and e-mail")
+    def full_name(self, user: User) -> SafeString:
+        name, address = user.get_full_name(), user.email
+        if not (name and address):
+            return marks.clipped(name or address)
+        return marks.two(marks.clipped(name), marks.clipped(address))
 
     @admin.display(description="Role")
     def role(self, user: User) -> SafeString:
@@ -93,12 +99,18 @@ class StaffUserAdmin(Audited, ConsoleList, UserAdmin, ModelAdmin):  # type: igno
         return marks.when(user.date_joined)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """The few roles are ticked; permissions beyond them are chosen from the long list."""
         if db_field.name != "groups":
-            return super().formfield_for_manytomany(db_field, request, **kwargs)
+            told = "Such as revealing secrets, which no role may. For as long as it takes."
+            return Permissions(label="Permissions", help_text=told)
         ticked = forms.CheckboxSelectMultiple()
         told = "A role holds all the permissions that its work takes."
         return db_field.formfield(widget=ticked, label="Roles", help_text=told, required=False)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field and db_field.many_to_many:
+            field.widget.can_add_related = False  # roles are made on their own page
+        return field
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("groups")
@@ -119,6 +131,15 @@ class RoleAdmin(Audited, ConsoleList, GroupAdmin, ModelAdmin):  # type: ignore[m
     def get_queryset(self, request: HttpRequest) -> Any:
         numbers = {"number": Count("user", distinct=True), "rights": Count("permissions", distinct=True)}
         return super().get_queryset(request).annotate(**numbers)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
+        return Permissions(label="Permissions")
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """Without the rows that tie roles to people and permissions, one by one."""
+        _, _, needed, protected = super().get_deleted_objects(objs, request)
+        people = User.objects.filter(groups__in=objs).distinct().count()
+        return [str(role) for role in objs], {"Roles": len(objs), "People who have them": people}, needed, protected
 
     @admin.display(description="People")
     def people(self, role: Any) -> SafeString:
