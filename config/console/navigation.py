@@ -63,7 +63,7 @@ _MENU: tuple[tuple[str, tuple[Item, ...]], ...] = (
                 "schedule",
                 "django_celery_beat_periodictask_changelist",
                 "django_celery_beat.view_periodictask",
-                ("django_celery_beat_intervalschedule_changelist", "django_celery_beat_crontabschedule_changelist"),
+                tuple(f"django_celery_beat_{kind}schedule_changelist" for kind in ("interval", "crontab", "clocked")),
             ),
             Item("Failed log-ins", "lock_person", "axes_accessattempt_changelist", "axes.view_accessattempt"),
         ),

@@ -84,6 +84,15 @@ class ScheduleAdmin(Audited, ConsoleList, beat.PeriodicTaskAdmin, ModelAdmin):  
         ("Arguments", {"fields": ("args", "kwargs"), "classes": ("collapse",)}),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: PeriodicTask | None = None) -> Any:
+        """The choice of registered tasks belongs to a form: who reads sees the task's name alone."""
+        sets = super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj):
+            return sets
+        return [
+            (title, {**told, "fields": [one for one in told["fields"] if one != "regtask"]}) for title, told in sets
+        ]
+
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[PeriodicTask]:
         rows: models.QuerySet[PeriodicTask] = super().get_queryset(request)
         return rows.select_related("interval", "crontab", "solar", "clocked")
@@ -107,7 +116,7 @@ class ScheduleAdmin(Audited, ConsoleList, beat.PeriodicTaskAdmin, ModelAdmin):  
 
     @admin.display(description="Runs")
     def runs(self, task: PeriodicTask) -> str:
-        return every(task.interval) if task.interval else str(task.scheduler)
+        return in_words(task.scheduler)
 
     @admin.display(description="Last run")
     def last_ran(self, task: PeriodicTask) -> SafeString:
@@ -126,17 +135,28 @@ def every(interval: IntervalSchedule) -> str:
     return f"every {unit}" if number == 1 else f"every {number:g} {unit}s"
 
 
+def in_words(timing: Any) -> str:
+    if isinstance(timing, CrontabSchedule):
+        return str(timing.human_readable)
+    return every(timing) if isinstance(timing, IntervalSchedule) else str(timing)
+
+
 class TimingAdmin(Audited, ConsoleList, ModelAdmin):  # type: ignore[misc]
     explanation = "Times that schedules can be given."
     list_display: tuple[str, ...] = ("runs",)
 
     @admin.display(description="Runs")
     def runs(self, timing: Any) -> str:
-        return every(timing) if isinstance(timing, IntervalSchedule) else str(timing)
+        return in_words(timing)
 
 
 class CrontabAdmin(TimingAdmin):
-    list_display = ("runs", "human_readable")
+    list_display = ("runs", "crontab")
+
+    @admin.display(description="As a crontab has it")
+    def crontab(self, timing: CrontabSchedule) -> SafeString:
+        parts = (timing.minute, timing.hour, timing.day_of_month, timing.month_of_year, timing.day_of_week)
+        return marks.code(" ".join(parts))
 
 
 def register() -> None:

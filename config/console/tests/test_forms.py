@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from config.console.schedules import every
 from config.lib.audit import AuditEntry
@@ -56,6 +56,17 @@ def test_who_sees_a_schedule_sees_its_times(
     for user, status in ((operations, 200), (auditor, 200), (support, 403)):
         assert session(user).get(times).status_code == status, user
     assert "every 5 minutes" in session(auditor).get(times).content.decode()
+    page = session(auditor).get(reverse("admin:django_celery_beat_periodictask_change", args=[schedule.pk]))
+    assert "webhooks.tasks.sweep" in page.content.decode()
+    assert "Regtask" not in page.content.decode()
+
+
+def test_a_schedule_by_the_clock_is_told_in_words(admin: User, schedule: PeriodicTask, session: Sessions) -> None:
+    crontab = CrontabSchedule.objects.create(minute="0", hour="4")
+    PeriodicTask.objects.filter(pk=schedule.pk).update(interval=None, crontab=crontab)
+    client = session(admin)
+    for name in ("periodictask", "crontabschedule"):
+        assert "At 04:00" in client.get(reverse(f"admin:django_celery_beat_{name}_changelist")).content.decode(), name
 
 
 def test_forms_lead_to_what_belongs_to_them(
