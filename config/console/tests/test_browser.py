@@ -20,7 +20,7 @@ from bulk_orders import intake, orders, processing
 from bulk_orders.downloads import template
 from bulk_orders.models import Batch, Order
 from bulk_orders.sheets import COLUMNS
-from bulk_orders.tests.forms import order_form
+from bulk_orders.tests.forms import cart_item, order_form
 from config.console import dashboard
 from config.console.browser import CHROMIUM, NARROW, WIDE, chromium, log_in
 from config.console.tests.test_deeds import deed_url
@@ -191,10 +191,10 @@ def test_a_file_is_looked_at_corrected_and_submitted(partner: User, page: Page) 
     upload(page, sheet(GOOD, GOOD | {"amount": "700"}))
     expect(page.get_by_text("2 of 2 rows are valid")).to_be_visible()
     page.get_by_role("link", name="Submit these orders").click()
-    page.get_by_label("For").fill("nobody of this name")
+    page.get_by_label("Partner").fill("nobody of this name")
     page.get_by_role("button", name="Submit these orders").click()
     expect(page.get_by_text("No active user has this name")).to_be_visible()
-    page.get_by_label("For").fill("partner")
+    page.get_by_label("Partner").fill("partner")
     page.get_by_role("button", name="Submit these orders").click()
     expect(page.get_by_text("2 orders are on their way for partner")).to_be_visible()
     expect(page.get_by_text("this page follows by itself")).to_be_visible()
@@ -257,3 +257,12 @@ def test_a_suspended_integration_is_refused_at_its_next_call(
     page.get_by_role("button", name="Suspend").click()
     expect(page.get_by_text("Staff have suspended it: Its key is on a public page")).to_be_visible()
     assert requests.get(me, headers=keys, timeout=10).status_code == 401
+
+
+def test_the_list_of_orders_shows_every_column_whatever_the_amount(partner: User, page: Page) -> None:
+    item = cart_item(schemeName="A FUND OF FUNDS " * 9, amount="999999999999999.9999")
+    orders.submit(user_id=partner.pk, form=order_form(cartItems=[item]), address=None)
+    page.goto(address("bulk_orders.order"))
+    expect(page.get_by_text("999,999,999,999,999.9999")).to_be_visible()
+    beyond = "() => document.querySelector('#result_list').getBoundingClientRect().right - innerWidth"
+    assert page.evaluate(beyond) < 0
