@@ -12,7 +12,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python
 # start would compile all of the product again, which takes longer than what most of them do. Empty is as good as unset.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: setup run demo test lint bench chaos screenshots load
+.PHONY: setup run demo test coverage lint bench chaos screenshots load
 .DEFAULT_GOAL := run
 
 setup: $(STAMP)
@@ -36,6 +36,13 @@ demo: setup
 
 test: setup
 	@$(BIN)/python -m pytest $(ARGS)
+
+# Lines and branches that the suite reaches, in the processes that it starts, too.
+coverage: setup
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 # Django's plugin for mypy reads the settings but connects to nothing: with the two URLs set, no server is started.
 lint: setup

@@ -19,6 +19,7 @@ from config.demo.addresses import free_ports
 from config.lib.devservices import Services
 from config.lib.devservices.processes import until
 from config.lib.environment import CHECKOUT
+from config.lib.tests.outside import bare
 
 COMMAND = [sys.executable, str(CHECKOUT / "manage.py"), "demo"]
 
@@ -81,9 +82,9 @@ def running(*arguments: str) -> Iterator[Demo]:
     folder.chmod(0o755)
     (port, *_) = free_ports(18_000, 3)
     demo = Demo(folder, port)
-    bare = {"PATH": os.environ["PATH"], "DEVSERVICES_DIR": str(folder), "PORT": str(port)}
+    given = bare(DEVSERVICES_DIR=str(folder), PORT=str(port))
     command = [*COMMAND, *arguments]
-    with subprocess.Popen(command, env=bare, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+    with subprocess.Popen(command, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
         try:
             demo.listen(child)
             yield demo

@@ -7,10 +7,11 @@ import sys
 from cryptography.fernet import Fernet
 from django.conf import settings
 
+from config.lib.tests.outside import bare
+
 
 def manage(*arguments: str, **changes: str) -> "subprocess.CompletedProcess[str]":
-    environment = {
-        "PATH": os.environ["PATH"],
+    environment = bare() | {
         "SECRET_KEY": "k" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2,
         "ALLOWED_HOSTS": "gateway.example",
         "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),

@@ -24,6 +24,7 @@ from config.lib.devservices import Services, processes
 from config.lib.devservices.home import Account, Home, account_for
 from config.lib.devservices.valkey import Valkey
 from config.lib.environment import CHECKOUT
+from config.lib.tests.outside import bare
 
 MANAGE = [sys.executable, str(CHECKOUT / "manage.py"), "devservices"]
 
@@ -64,8 +65,8 @@ def clear(path: Path) -> None:
 
 
 def manage(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    bare = {"PATH": os.environ["PATH"], "DEVSERVICES_DIR": str(folder)} | environment
-    return subprocess.run([*MANAGE, *arguments], check=False, env=bare, capture_output=True, text=True, timeout=90)
+    given = bare(DEVSERVICES_DIR=str(folder), **environment)
+    return subprocess.run([*MANAGE, *arguments], check=False, env=given, capture_output=True, text=True, timeout=90)
 
 
 def write_something(services: Services) -> None:
@@ -111,7 +112,7 @@ def test_up_status_env_and_down_work_without_settings_or_database(folder: Path) 
 def test_a_reader_who_leaves_early_gets_no_traceback(folder: Path, unbuffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    environment = {"PATH": os.environ["PATH"], "DEVSERVICES_DIR": str(folder), "PYTHONUNBUFFERED": unbuffered}
+    environment = bare(DEVSERVICES_DIR=str(folder), PYTHONUNBUFFERED=unbuffered)
     status = subprocess.run([*MANAGE, "status"], check=False, env=environment, stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
     assert (status.returncode, status.stderr) == (1, b"CommandError: Not everything is running.\n")
@@ -200,9 +201,7 @@ def test_a_pid_file_that_names_another_process_blocks_nothing(services: Services
 
 
 def test_starts_again_when_the_supervisor_was_killed_during_initdb(folder: Path) -> None:
-    victim = subprocess.Popen(
-        [*MANAGE, "up"], env={"PATH": os.environ["PATH"], "DEVSERVICES_DIR": str(folder)}, stdout=subprocess.DEVNULL
-    )
+    victim = subprocess.Popen([*MANAGE, "up"], env=bare(DEVSERVICES_DIR=str(folder)), stdout=subprocess.DEVNULL)
     assert processes.until((folder / "postgres.new/base").exists, seconds=30)
     victim.kill()
     victim.wait()
@@ -258,13 +257,13 @@ def test_works_as_a_plain_user(folder: Path) -> None:
     if python is None or not account.can_enter(CHECKOUT):
         pytest.skip("Python or the checkout is below a folder that is closed to others")
     own = account.make_folder(folder / "own")
-    bare = {
+    given = {  # without what tells of being measured: this account may not write where that is noted
         "PATH": os.environ["PATH"],
         "DEVSERVICES_DIR": str(own),
         "PYTHONPATH": str(Path(psycopg.__file__).parents[1]),
     }
     command, whom = [python, *MANAGE[1:], "up"], account.as_subprocess()
-    result = subprocess.run(command, check=False, env=bare, capture_output=True, text=True, **whom)
+    result = subprocess.run(command, check=False, env=given, capture_output=True, text=True, **whom)
     try:
         assert (result.returncode, result.stderr) == (0, "")
         assert Home.find(own).account == account
