@@ -92,6 +92,13 @@ def test_what_was_proven_before_is_refused_from_the_next_call_on(integration: In
     assert client.get(ME).status_code == 401
 
 
+def test_what_few_calls_ask_for_is_read_by_those_that_do(integration: Integration) -> None:
+    claim = authentication.Claim(integration.api_key, integration.api_secret, signed=None)
+    found = authentication.authenticate(claim, address="127.0.0.1", now=timezone.now())
+    assert (found, found.user) == (integration, integration.user)
+    assert (found.created_at, found.user.email) == (integration.created_at, integration.user.email)
+
+
 def test_key_and_secret_as_basic_authentication_pass(integration: Integration) -> None:
     response = Client().get(ME, headers=basic(integration.api_key, integration.api_secret))
     assert (response.status_code, response.json()["id"]) == (200, integration.pk)

@@ -220,7 +220,7 @@ def test_without_a_database_a_key_is_told_to_come_again(database_gone: Integrati
 def test_a_reply_goes_out_even_if_it_cannot_be_logged(
     integration: Integration, monkeypatch: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(usage, "_LOG", "SELECT 1 FROM no_such_table")
+    monkeypatch.setattr(usage, "_LOG", b"SELECT 1 FROM no_such_table")
     assert key_of(integration).get(ME).status_code == 200
     assert integration.pk in next(line for line in caplog.messages if "usage_log_unwritten" in line)
 
