@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 import redis
 from redis.commands.core import Script
 
-from config.lib.valkey import client
+from config.lib.valkey import client, run
 
 # KEYS: one list per window. ARGV, three for each: its limit, its milliseconds, and 1 to take a place or 0 to look only.
 # Reply: 1 or 0, the server's time, then of each window the places taken, the wait until one is free (0: there is one)
@@ -22,15 +22,15 @@ from config.lib.valkey import client
 _SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local allowed, taken = 1, {}
+local allowed, taken, oldest = 1, {}, {}
 for i, key in ipairs(KEYS) do
     local limit, span = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
-    local oldest = redis.call('LINDEX', key, 0)
-    while oldest and tonumber(oldest) <= now - span do
+    oldest[i] = redis.call('LINDEX', key, 0)
+    while oldest[i] and tonumber(oldest[i]) <= now - span do
         redis.call('LPOP', key)
-        oldest = redis.call('LINDEX', key, 0)
+        oldest[i] = redis.call('LINDEX', key, 0)
     end
-    taken[i] = redis.call('LLEN', key)
+    taken[i] = oldest[i] and redis.call('LLEN', key) or 0
     if taken[i] >= limit then allowed = 0 end
 end
 local reply = {allowed, now}
@@ -43,14 +43,13 @@ for i, key in ipairs(KEYS) do
         if blocking then wait = blocking + span - now end
     end
     if allowed == 1 and ARGV[3 * i] == '1' then
-        redis.call('RPUSH', key, string.format('%.0f', now))
+        taken[i] = redis.call('RPUSH', key, string.format('%.0f', now))
         redis.call('PEXPIRE', key, span)
-        taken[i] = taken[i] + 1
+        oldest[i] = oldest[i] or now
     end
-    local oldest = redis.call('LINDEX', key, 0)
     reply[#reply + 1] = taken[i]
     reply[#reply + 1] = wait
-    reply[#reply + 1] = oldest and (oldest + span - now) or span
+    reply[#reply + 1] = oldest[i] and (oldest[i] + span - now) or span
 end
 return reply
 """
@@ -148,7 +147,7 @@ def _key(identity: str, window: Window) -> str:
 def _judge(places: Sequence[Place]) -> Verdict:
     keys = [_key(identity, window) for identity, window, _ in places]
     terms = [term for _, window, takes in places for term in (window.limit, window.seconds * 1000, int(takes))]
-    allowed, now, *figures = cast("list[int]", _script()(keys=keys, args=terms, client=client()))
+    allowed, now, *figures = cast("list[int]", run(client(), _script(), keys, terms))
     taken, waits, resets = figures[0::3], figures[1::3], figures[2::3]
     states = tuple(
         WindowState(window, max(0, window.limit - count), ceil(reset / 1000))
