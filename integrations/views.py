@@ -60,7 +60,7 @@ class IntegrationViews(GenericViewSet[Integration]):
         services.refuse_staff_fields(request.data)
         kind = values.pop("type")
         integration = services.create(user=_user(request), kind=kind, address=_address(request), **values)
-        return Response(CreatedSerializer(integration).data, status=201)
+        return Response(CreatedSerializer.shown(integration), status=201)
 
     @extend_schema(responses=DetailSerializer, tags=TAGS)
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -108,7 +108,7 @@ class IntegrationViews(GenericViewSet[Integration]):
         """Which integration this API key belongs to, what it may do, and how often."""
         if not isinstance(request.auth, Integration):
             raise Forbidden("This call needs an API key", code="api_key_required")
-        return Response(WhoAmISerializer(request.auth).data)
+        return Response(WhoAmISerializer.shown(request.auth))
 
 
 class UsageOrder(NewestFirst):

@@ -36,16 +36,28 @@ class CamelFields:
         shape: Any = type(self)
         return _bound_fields(shape, self.partial)  # type: ignore[attr-defined]  # as below
 
+    @classmethod
+    def shown(cls, row: Any) -> dict[str, Any]:
+        """What clients see of `row`. Of a shape that is made for it, as its `data` is, half the time would be the
+        framework's counting of fields, by which Python forgets what it knows of the methods of all of them."""
+        shape: Any = cls
+        data: dict[str, Any] = _common(shape, partial=False).to_representation(row)
+        return data
+
     def get_fields(self) -> dict[str, Field]:
         fields = super().get_fields()  # type: ignore[misc]  # the mixin sits before a Serializer
         return {camel(name): _from_attribute(name, field) for name, field in fields.items()}
 
 
 @cache
+def _common(shape: Any, *, partial: bool) -> Any:
+    """A serializer that differs from others of its class in nothing that a field asks for."""
+    return shape(partial=partial)
+
+
+@cache
 def _bound_fields(shape: Any, partial: bool) -> BindingDict:
-    """Bound to a serializer of their own, which differs from others of its class in nothing that a field asks for."""
-    common = shape(partial=partial)
-    bound: BindingDict = super(CamelFields, common).fields
+    bound: BindingDict = super(CamelFields, _common(shape, partial=partial)).fields
     return bound
 
 

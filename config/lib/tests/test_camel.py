@@ -30,6 +30,7 @@ def test_names_are_camel_case_outside_and_snake_case_inside() -> None:
     assert form.validated_data == {"given_name": "Asha"}
     shown = Shape({"given_name": "Asha", "all_parts": [{"file_name": "a.csv"}]}).data
     assert shown == {"givenName": "Asha", "allParts": [{"fileName": "a.csv"}], "shouted": "ASHA"}
+    assert Shape.shown({"given_name": "Asha", "all_parts": [{"file_name": "a.csv"}]}) == shown
 
 
 def test_fields_are_made_once_for_each_shape() -> None:
