@@ -1,6 +1,7 @@
 """Every list: who sees it, what it costs, how it is narrowed, and what its export holds."""
 
 import itertools
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -198,6 +199,12 @@ def test_a_list_narrows_by_filter_month_day_and_hour(admin: User, world: World, 
     assert found(on="2020-01") == found(on="2020-01-31") == set()
     assert world.failed.pk in found(on="nonsense")
     assert found(webhook__id__exact=world.webhook.pk) >= {world.failed.pk, world.delivery.pk}
+
+
+def test_the_way_back_from_a_day_says_that_it_leads_to_its_month(admin: User, session: Sessions) -> None:
+    for on, back in (("2026-11", "All times"), ("2026-11-02", "November 2026"), ("2026-11-02T09", "Mon 02 Nov 2026")):
+        page = session(admin).get(address("webhooks.delivery"), {"on": on}).content.decode()
+        assert re.search(rf'class="c-strip-back" href="[^"]+">{back}</a>', page), on
 
 
 @pytest.mark.parametrize(

@@ -104,9 +104,11 @@ class PeriodFilter(admin.ListFilter):
     def strip(self, changelist: Any) -> dict[str, Any]:
         """All that the strip shows."""
         back = {PARAMETER: self.period.wider or None} if self.period else None
+        around = Period.named(self.period.wider) if self.period else None
         return {
             "title": self.period.title if self.period else "All times",
             "back": changelist.get_query_string(back, ["p"]) if back else None,
+            "back_to": around.title if around else "All times",
             "choices": list(self.choices(changelist)),
         }
 
