@@ -38,7 +38,7 @@ class FileForm(forms.Form):
 
 
 class Submission(forms.Form):
-    client = forms.CharField(label="Partner", help_text="User name of whose orders these are")
+    client = forms.CharField(label="Partner", help_text="Their user name: the orders become theirs")
     stop_on_error = forms.BooleanField(
         required=False,
         label="Stop at the first bad row",

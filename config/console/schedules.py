@@ -24,6 +24,8 @@ UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 TOLD = {
     "name": "What people call it",
+    "regtask": "One of the gateway's own; with none chosen, the one below stays",
+    "task": "By its dotted name",
     "enabled": "Runs only while this is on",
     "description": "What it is for",
     "interval": "Either an interval",

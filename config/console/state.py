@@ -128,7 +128,7 @@ def pulses(now: datetime) -> list[Pulse]:
 
 def _process(name: str, beat: Any, now: datetime) -> Pulse:
     if beat is None:
-        return Pulse(name, is_alive=False, says=f"no sign of life for {health.HEARTBEAT_SECONDS} s")
+        return Pulse(name, is_alive=False, says=f"silent for {health.HEARTBEAT_SECONDS} s")
     seconds = max(0, int((now - datetime.fromtimestamp(int(beat), UTC)).total_seconds()))
     return Pulse(name, is_alive=True, says=f"seen {seconds} s ago")
 

@@ -72,7 +72,10 @@ def duration(value: float) -> str:
     """Milliseconds in the unit that reads best."""
     if value < 1000:
         return f"{value:.0f} ms" if value >= 0.5 else "< 1 ms"
-    return f"{value / 1000:.1f} s" if value < 60_000 else f"{value / 60_000:.1f} min"
+    for limit, size, unit in ((60_000, 1000, "s"), (3_600_000, 60_000, "min")):
+        if value < limit:
+            return f"{value / size:.1f} {unit}"
+    return f"{value / 3_600_000:.1f} h"
 
 
 def number(value: float | Decimal | None) -> SafeString:

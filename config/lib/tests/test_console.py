@@ -129,6 +129,14 @@ def test_ranges_float_from_the_median_to_the_95th_percentile() -> None:
     assert (panel.context["top"], column.floor, column.parts[0].percent) == ("100 ms", "40.00", "50.00")
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.2, "< 1 ms"), (999, "999 ms"), (1_500, "1.5 s"), (90_000, "1.5 min"), (3_618_000, "1.0 h")],
+)
+def test_a_duration_is_told_in_the_unit_that_reads_best(value: float, told: str) -> None:
+    assert marks.duration(value) == told
+
+
 def test_heights_are_told_as_durations() -> None:
     panel = charts.heights("Times", charts.days_until(NOW, 3, ""), "p95", [None, 40, 1500], empty="None.")
     assert panel.context["top"] == "2.0 s"
