@@ -23,7 +23,7 @@ TARGET = r"(?:[a-z]+_\d+_[0-9a-f]+|BATCH-\S+|\d+|\w+:\S+)"
 class AboutFilter(OptionFilter):
     """What entries are about, by the names that they have for it."""
 
-    title, parameter_name, bounded = "about", "about", True
+    title, parameter_name, bounded = "what it was done to", "about", True
     options = tuple(
         (name, label, models.Q(target_type__in=kinds))
         for name, label, kinds in (
@@ -37,7 +37,7 @@ class AboutFilter(OptionFilter):
 
 
 class ByFilter(OptionFilter):
-    title, parameter_name, bounded = "by", "by", True
+    title, parameter_name, bounded = "who did it", "by", True
     options = (
         ("people", "Somebody", models.Q(actor_id__isnull=False)),
         ("system", "The gateway itself", models.Q(actor_id__isnull=True)),

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.db import models
 from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -12,6 +13,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from config.lib.console import marks
 from config.lib.console.audited import Audited
+from config.lib.console.filters import OptionFilter
 from config.lib.console.lists import ConsoleList
 from config.lib.console.marks import Tone
 from config.lib.console.records import pretty
@@ -55,6 +57,11 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
         }
 
 
+class OfferFilter(OptionFilter):
+    title, parameter_name = "offer", "offer"
+    options = (("offered", "Offered", models.Q(active=True)), ("withdrawn", "Withdrawn", models.Q(active=False)))
+
+
 @admin.register(Template)
 class TemplateAdmin(Audited, ConsoleList, ModelAdmin):  # type: ignore[misc]  # unfold is untyped
     explanation = "What a new integration starts from. A change concerns those that are made from then on."
@@ -62,7 +69,7 @@ class TemplateAdmin(Audited, ConsoleList, ModelAdmin):  # type: ignore[misc]  # 
     form = TemplateForm
     fields = ("id", *(name for name in TemplateForm.base_fields if name != "id"), "made")
     list_display = ("name", "type", "state", "scope_words", "event_words")
-    list_filter = ("type", "active")
+    list_filter = ("type", OfferFilter)
     search_terms = (Term(r".{1,100}", "name__icontains"),)
     search_help_text = "Part of the name"
     ordering = ("type", "name")

@@ -24,7 +24,7 @@ from config.console.tests.world import World, make_world
 from config.lib import audit, ledgers
 from config.lib.console import filters, serials
 from config.lib.figures import HourFigure
-from integrations.models import UsageLog
+from integrations.models import Template, UsageLog
 from webhooks.models import Attempt
 
 LISTS = (
@@ -199,6 +199,13 @@ def test_a_list_narrows_by_filter_month_day_and_hour(admin: User, world: World, 
     assert found(on="2020-01") == found(on="2020-01-31") == set()
     assert world.failed.pk in found(on="nonsense")
     assert found(webhook__id__exact=world.webhook.pk) >= {world.failed.pk, world.delivery.pk}
+
+
+def test_templates_are_narrowed_to_those_that_are_offered(admin: User, session: Sessions) -> None:
+    withdrawn = Template.objects.create(id="nse", type="custom", name="NSE", config_schema={}, active=False)
+    client = session(admin)
+    assert rows_of(client.get(address("integrations.template"), {"offer": "withdrawn"})) == [withdrawn]
+    assert withdrawn not in rows_of(client.get(address("integrations.template"), {"offer": "offered"}))
 
 
 def test_the_way_back_from_a_day_says_that_it_leads_to_its_month(admin: User, session: Sessions) -> None:
