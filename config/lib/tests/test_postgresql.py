@@ -12,6 +12,7 @@ from django.db import connection
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
+from config.lib import health
 from config.lib.environment import CHECKOUT
 from config.lib.postgresql import base
 from config.lib.postgresql.base import DatabaseWrapper, fill_pool, is_open
@@ -45,6 +46,14 @@ def end(number: int) -> None:
 
 def test_a_connection_is_used_again(pooled: DatabaseWrapper) -> None:
     assert number_of(pooled) == number_of(pooled)
+
+
+def test_health_is_asked_beside_a_pool_that_is_used_up(
+    pooled: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "connection", pooled)
+    with pooled.cursor():
+        assert health.database_answers()
 
 
 def test_a_connection_that_the_server_has_ended_is_replaced_unseen(pooled: DatabaseWrapper) -> None:
