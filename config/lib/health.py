@@ -57,7 +57,7 @@ def database_answers() -> bool:
 def _ask_database() -> bool:
     """Asked over a connection of its own: a pool would first wait for those that are gone, or in use by others."""
     # Django's own way to know where: ours has nothing to tell once there is a pool.
-    where = DatabaseWrapper.get_connection_params(connection)  # type: ignore[arg-type]  # a proxy of one
+    where = DatabaseWrapper.get_connection_params(connection)
     try:
         with psycopg.connect(**where | {"connect_timeout": PATIENCE_SECONDS}) as session:
             session.execute("SELECT 1")
