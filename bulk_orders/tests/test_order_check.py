@@ -8,9 +8,11 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
+from bulk_orders import orders
 from bulk_orders.models import Order, OrderTransition
 from bulk_orders.states import Status
 from bulk_orders.tests.calls import ORDERS, an_order, api_of, at_once, events, key_of, post
+from config.lib.errors import NotFound
 
 DEEDS = ["claim", "release", "authorize", "reject"]
 pytestmark = pytest.mark.django_db
@@ -164,3 +166,11 @@ def test_of_many_at_once_one_wins(owner: User, make_checker: Callable[[str], Use
     statuses = sorted(reply.status_code for reply in at_once(calls))
     assert statuses == [200, *[409] * 7]
     assert OrderTransition.objects.count() == len(events(owner)) == 1
+
+
+def test_an_order_that_is_no_more_is_not_found(checker: User, owner: User) -> None:
+    order = an_order(owner)
+    gone = order.pk
+    order.delete()
+    with pytest.raises(NotFound):
+        orders.authorize(order_id=gone, checker_id=checker.pk)

@@ -2,8 +2,10 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
@@ -312,3 +314,15 @@ def test_both_secrets_sign_until_the_grace_ends(owner: User, receiver: Receiver,
         signing.verify(SECRET, by_webhook[webhook.id].headers, by_webhook[webhook.id].body)
     with pytest.raises(signing.InvalidSignature):
         signing.verify(former, by_webhook[expired.id].headers, by_webhook[expired.id].body)
+
+
+def test_a_secret_that_no_key_opens_fails_its_delivery_and_no_other(
+    owner: User, receiver: Receiver, deliver: Deliver, settings: Any
+) -> None:
+    lost = make_delivery(make_webhook(owner, receiver.url))
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    sent = make_delivery(make_webhook(owner, receiver.url))
+    assert deliver() == 2
+    assert statuses([lost, sent]) == ["retrying", "delivered"]
+    assert len(receiver.received) == 1
+    assert "key" in str(Attempt.objects.get(delivery=lost).error)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import prometheus_client.values
 import pytest
 import requests
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from config.lib import health, valkey
@@ -87,6 +89,16 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(monkeypatch: pytest.Monke
     monkeypatch.setenv(folder.VARIABLE, str(tmp_path / "file" / "below"))
     with pytest.raises(Exception, match="No folder for metrics"):
         folder.prepare()
+
+
+def test_a_folder_of_somebody_else_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Among temporary files anybody may have made one of that name."""
+    monkeypatch.delenv(folder.VARIABLE)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(ImproperlyConfigured, match="belongs to somebody else"):
+        folder.prepare()
+    assert folder.VARIABLE not in os.environ
 
 
 @pytest.mark.django_db
