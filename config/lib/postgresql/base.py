@@ -32,12 +32,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 found._pool = UsedLast(found._pool)
         return found
 
-    def get_connection_params(self) -> dict[str, Any]:
-        # A pool has been told how to connect, and does not ask again.
-        pools = self._connection_pools  # type: ignore[attr-defined]  # not in the stubs
-        is_told = self.settings_dict["OPTIONS"].get("pool") and self.alias in pools
-        return {} if is_told else super().get_connection_params()
-
     def _set_autocommit(self, autocommit: bool) -> None:
         if self.connection.autocommit != autocommit:  # a question of itself is not free, either
             super()._set_autocommit(autocommit)  # type: ignore[misc]  # not in the stubs
