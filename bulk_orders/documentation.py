@@ -98,6 +98,7 @@ BULK_REQUEST: Final[Schema] = {
             },
         },
     },
+    "example": {"orders": [A_FORM], "options": {"stopOnError": True}},
 }
 
 

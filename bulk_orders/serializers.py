@@ -58,11 +58,8 @@ class TransitionSerializer(CamelModelSerializer):
         model = OrderTransition
         fields = ("at", "by", "from_status", "to_status", "reason", "details")
 
-    def to_representation(self, instance: OrderTransition) -> dict[str, Any]:
-        shown: dict[str, Any] = super().to_representation(instance)
-        return {"at": shown["at"], "by": shown["by"], "from": instance.from_status, "to": instance.to_status} | {
-            name: shown[name] for name in ("reason", "details")
-        }
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {name.removesuffix("Status"): field for name, field in super().get_fields().items()}
 
 
 class ReasonSerializer(CamelSerializer):
@@ -82,7 +79,7 @@ class PaymentSerializer(CamelSerializer):
     payment_reference = serializers.CharField(source="reference")
     amount = FigureField()
     status = serializers.CharField()
-    remarks = serializers.CharField()
+    remarks = serializers.CharField(allow_null=True)
 
 
 class PaymentReplySerializer(CamelSerializer):

@@ -27,9 +27,9 @@ class NetworkField(TextField):
 
 
 class ChangesSerializer(CamelSerializer):
-    """What an owner may set at any time."""
+    """What an owner may set at any time, each for itself, with PUT as with PATCH."""
 
-    name = TextField(max_length=NAME_MAX)
+    name = TextField(max_length=NAME_MAX, required=False)
     status = serializers.ChoiceField(IntegrationStatus.choices, required=False)
     config = serializers.DictField(required=False, allow_null=True)
     webhook_url = TextField(max_length=URL_MAX, required=False, allow_null=True)
@@ -144,6 +144,11 @@ class UpdatedSerializer(CamelSerializer):
 class RegeneratedSerializer(CamelSerializer):
     api_key = serializers.CharField()
     api_secret = serializers.CharField()
+
+
+class RegeneratedReplySerializer(RegeneratedSerializer):
+    success = serializers.BooleanField()
+    message = serializers.CharField()
 
 
 class UsageSerializer(CamelSerializer):

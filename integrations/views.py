@@ -26,6 +26,7 @@ from integrations.serializers import (
     IntegrationSerializer,
     NewIntegrationSerializer,
     PeriodSerializer,
+    RegeneratedReplySerializer,
     RegeneratedSerializer,
     RegenerationSerializer,
     TemplateSerializer,
@@ -83,7 +84,7 @@ class IntegrationViews(GenericViewSet[Integration]):
         services.delete(integration=_own(request, pk), actor=_user(request), address=_address(request))
         return Response(status=204)
 
-    @extend_schema(request=RegenerationSerializer, responses=RegeneratedSerializer, tags=TAGS)
+    @extend_schema(request=RegenerationSerializer, responses=RegeneratedReplySerializer, tags=TAGS)
     def regenerate(self, request: Request, pk: str) -> Response:
         """A new key pair; the old one dies at once, or after `graceHours`."""
         integration = _own(request, pk)

@@ -174,6 +174,37 @@ class AnalyticsParametersSerializer(CamelSerializer):
     days = DigitsField(required=False, default=7, min_value=1, max_value=90)
 
 
+class DurationsSerializer(CamelSerializer):
+    p50 = serializers.IntegerField(allow_null=True)
+    p95 = serializers.IntegerField(allow_null=True)
+    p99 = serializers.IntegerField(allow_null=True)
+
+
+class SpanSerializer(CamelSerializer):
+    at = serializers.DateTimeField()
+    delivered = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    p95 = serializers.IntegerField(allow_null=True)
+
+
+class TopErrorSerializer(CamelSerializer):
+    error = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class AnalyticsSerializer(CamelSerializer):
+    days = serializers.IntegerField()
+    total = serializers.IntegerField()
+    delivered = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    pending = serializers.IntegerField()
+    success_rate = serializers.FloatField(allow_null=True)
+    attempts_per_delivery = serializers.FloatField(allow_null=True)
+    duration_ms = DurationsSerializer(help_text="Milliseconds")
+    series = SpanSerializer(many=True, help_text="By hour, of long periods by day")
+    top_errors = TopErrorSerializer(many=True)
+
+
 class CatalogueEntrySerializer(CamelSerializer):
     name = serializers.CharField()
     description = serializers.CharField()

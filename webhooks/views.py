@@ -20,6 +20,7 @@ from webhooks.events import CATALOGUE
 from webhooks.models import Attempt, Delivery, DeliveryQuerySet, Webhook, WebhookQuerySet
 from webhooks.serializers import (
     AnalyticsParametersSerializer,
+    AnalyticsSerializer,
     CatalogueEntrySerializer,
     CountSerializer,
     DeliveryDetailSerializer,
@@ -149,7 +150,7 @@ class Webhooks(GenericViewSet[Webhook]):
         wanted["statuses"] = wanted.pop("status", None)
         return Response({"count": services.replay(webhook=webhook, **wanted)}, status.HTTP_202_ACCEPTED)
 
-    @extend_schema(parameters=[AnalyticsParametersSerializer], tags=TAGS)
+    @extend_schema(parameters=[AnalyticsParametersSerializer], responses=AnalyticsSerializer, tags=TAGS)
     def analytics(self, request: Request, webhook_id: str) -> Response:
         """How deliveries of the last days went, from the beginning of an hour.
 

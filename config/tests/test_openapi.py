@@ -10,6 +10,7 @@ from http.cookies import SimpleCookie
 from io import StringIO
 from typing import Any
 
+import jsonschema
 import pytest
 import requests
 import schemathesis
@@ -25,6 +26,7 @@ from schemathesis import GenerationMode
 from bulk_orders.tests.calls import an_order, api_of, submit
 from bulk_orders.tests.forms import order_form
 from config import api
+from config.examples import EXAMPLES
 from integrations.tests.factories import an_integration
 from webhooks.models import DeliveryStatus
 from webhooks.tests.factories import make_delivery, make_webhook
@@ -115,6 +117,41 @@ def test_the_document_is_made_without_a_warning() -> None:
     with redirect_stderr(said):
         call_command("spectacular", "--api-version", "v1", "--validate", "--fail-on-warn", "--file", "/dev/null")
     assert "Warning" not in said.getvalue()
+
+
+def as_json_schema(schema: Any) -> Any:
+    """OpenAPI 3.0 as JSON Schema: references resolved, `nullable` spelt out, its own `exclusiveMinimum` left out."""
+    if isinstance(schema, list):
+        return [as_json_schema(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if name := str(schema.get("$ref", "")).rpartition("/")[2]:
+        return as_json_schema(document["components"]["schemas"][name])
+    plain = {key: as_json_schema(part) for key, part in schema.items() if key not in ("nullable", "exclusiveMinimum")}
+    return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain
+
+
+def bodies_of(call: dict[str, Any]) -> list[dict[str, Any]]:
+    """In JSON: what the call is given, and what it answers where it succeeds."""
+    told = [call.get("requestBody", {}), *(reply for status, reply in call["responses"].items() if status < "300")]
+    return [body["content"]["application/json"] for body in told if "application/json" in body.get("content", {})]
+
+
+def test_every_body_has_an_example_that_fits_its_shape() -> None:
+    bodies = [
+        (path, body) for path, calls in document["paths"].items() for call in calls.values() for body in bodies_of(call)
+    ]
+    assert [path for path, body in bodies if not {"example", "examples"} & set(body)] == []
+    for _, body in bodies:
+        examples = [each["value"] for each in body["examples"].values()] if "examples" in body else [body["example"]]
+        for example in examples:
+            jsonschema.validate(example, as_json_schema(body["schema"]))
+    assert len(bodies) > 60
+
+
+def test_every_example_is_shown() -> None:
+    shapes, calls = document["components"]["schemas"], str(document["paths"])
+    assert [name for name in EXAMPLES if name not in shapes and f"'{name}'" not in calls] == []
 
 
 def test_every_call_names_its_refusals_and_who_may_make_it() -> None:

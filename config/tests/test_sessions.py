@@ -94,6 +94,7 @@ def test_guessing_is_locked_out_by_name_and_address(user: User, client: Client, 
     response = log_in(client, username="asha", password=PASSWORD)
     assert (response.status_code, response.json()["code"]) == (429, "locked_out")
     assert response.headers["Retry-After"]
+    assert "X-RateLimit-Limit" in response.headers
     page = client.post("/admin/login/", {"username": "asha", "password": PASSWORD})
     assert (page.status_code, page["Retry-After"]) == (429, response["Retry-After"])
     assert "<h1>Too many failed log-ins</h1>" in page.content.decode()
