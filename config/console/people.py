@@ -37,13 +37,15 @@ class NewPersonForm(UserCreationForm):  # type: ignore[misc]
 
 
 class Permissions(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # takes none when it runs
-    """To be ticked, each told by its own words: those name the model, too."""
+    """To be ticked, each told by its own words; where those don't name the model, it stands behind them."""
 
     widget = forms.CheckboxSelectMultiple
 
     def __init__(self, **kwargs: Any) -> None:
-        every = Permission.objects.order_by("content_type__app_label", "content_type__model", "codename")
-        super().__init__(every, required=False, **kwargs)
+        every = Permission.objects.select_related("content_type")
+        ordered = every.order_by("content_type__app_label", "content_type__model", "codename")
+        super().__init__(ordered, required=False, **kwargs)
 
     def label_from_instance(self, obj: Any) -> str:
-        return str(obj.name)
+        model = obj.content_type.name
+        return str(obj.name) if model.lower() in obj.name.lower() else f"{obj.name} ({model})"

@@ -42,6 +42,7 @@ def test_the_long_list_of_permissions_is_folded_unless_something_of_it_was_given
     assert folded() == ("collapse",)
     operations.user_permissions.add(Permission.objects.filter(codename="reveal_secret")[0])
     assert folded() == ()
+    assert "Can reveal secrets (integration)" in page(client, operations)
 
 
 def test_permissions_that_are_ticked_are_given_and_written_down(
