@@ -105,7 +105,7 @@ def _failing(now: datetime) -> Panel:
         "Failing endpoints",
         ("Endpoint", "Failures in a row", "Since", "Last error"),
         rows,
-        empty="Every active endpoint answered its last delivery.",
+        empty="No active endpoint is failing.",
         link=(address(WEBHOOKS, health="failing"), "All of them"),
         wide=False,
     )
