@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 Authenticate = Callable[..., Integration]
+_LEFT = "left_to_do"
 # Probes and documents are neither limited nor logged.
 _GATED = re.compile(r"/ws/|/api/(?!(v\d+/)?(health|docs|openapi\.(yaml|json))$)")
 
@@ -51,6 +52,21 @@ def api_gate(get_response: Handler) -> Handler:
         return response
 
     return gate
+
+
+def calls_written(get_response: Handler) -> Handler:
+    """Further out than the gate: no reply goes out before its line in the log is there to stay. PostgreSQL writes that
+    while the layers in between see to the reply."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        left: list[Callable[[], None]] = []
+        vars(request)[_LEFT] = left
+        response = get_response(request)
+        for work in left:
+            work()
+        return response
+
+    return middleware
 
 
 def open_connection_gate(get_response: Handler) -> Handler:
@@ -112,10 +128,11 @@ def _note(
         error=_error_in(response) if refusal is None else getattr(refusal, "reason", str(refusal)),
     )
     if refusal is None:
-        _log(call, counts=True, former_key_from=client_address(request) if caller.with_former_key else None)
+        finish = _log(call, counts=True, former_key_from=client_address(request) if caller.with_former_key else None)
+        _before_reply(request, finish)
     else:
         # Only after the reply: a key that is known must not take longer to refuse than one that is not.
-        _after_reply(response, lambda: _log(call, counts=False))
+        _after_reply(response, partial(_log_now, call))
 
 
 def _record_refusal(refusal: Refused | LockedOut, address: str) -> None:
@@ -134,14 +151,40 @@ def _error_in(response: HttpResponseBase) -> str | None:
     return str(told) if response.status_code >= 400 else None
 
 
-def _log(call: usage.Call, *, counts: bool, former_key_from: str | None = None) -> None:
+def _log(call: usage.Call, *, counts: bool, former_key_from: str | None = None) -> Callable[[], None]:
+    """Begin to write down a call; what is returned waits until that is done."""
     try:
-        usage.log(call, counts=counts)
-        if former_key_from:
-            usage.note_former_key(call.integration_id, address=former_key_from)
+        written = usage.log(call, counts=counts)
     except DatabaseError as error:
-        # The work is done and the client must hear of it; the line below is the record that remains.
-        logger.exception("usage_log_unwritten %s", call, exc_info=error)
+        return partial(_tell_unwritten, call, error)
+
+    def finish() -> None:
+        try:
+            written()
+            if former_key_from:
+                usage.note_former_key(call.integration_id, address=former_key_from)
+        except DatabaseError as error:
+            _tell_unwritten(call, error)
+
+    return finish
+
+
+def _log_now(call: usage.Call) -> None:
+    _log(call, counts=False)()
+
+
+def _tell_unwritten(call: usage.Call, error: DatabaseError) -> None:
+    """The work is done and the client must hear of it: this line is the record that remains."""
+    logger.error("usage_log_unwritten %s", call, exc_info=error)
+
+
+def _before_reply(request: HttpRequest, work: Callable[[], None]) -> None:
+    """Leave `work` to `calls_written`, where that is around us."""
+    left: list[Callable[[], None]] | None = vars(request).get(_LEFT)
+    if left is None:
+        work()
+    else:
+        left.append(work)
 
 
 def _after_reply(response: HttpResponseBase, work: Callable[[], None]) -> None:

@@ -1,12 +1,13 @@
 """The log of calls made with keys, and the counters that are rolled up from it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import connection, transaction
 
 from config.lib.exact_json import storable_text
 from config.lib.ids import new_id
-from config.lib.postgresql.statements import ask
+from config.lib.postgresql.statements import send
 
 ENDPOINT_MAX, ERROR_MAX = 2048, 500
 ROLLUP_LOCK = 0x75736167  # "usag": one roll-up at a time
@@ -50,8 +51,9 @@ class Call:
     error: str | None
 
 
-def log(call: Call, *, counts: bool) -> None:
-    """Write a call down, in one statement. A key that was turned away is no use of it, and does not count."""
+def log(call: Call, *, counts: bool) -> Callable[[], object]:
+    """Write a call down, in one statement: it is there once what is returned has been waited for. A key that was turned
+    away is no use of it, and does not count."""
     values = (
         new_id("log"),
         storable_text(call.endpoint)[:ENDPOINT_MAX],
@@ -62,7 +64,7 @@ def log(call: Call, *, counts: bool) -> None:
         call.integration_id,
         counts,
     )
-    ask(_LOG, *values)
+    return send(_LOG, *values)
 
 
 def note_former_key(integration_id: str, *, address: str) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -223,6 +224,20 @@ def test_a_reply_goes_out_even_if_it_cannot_be_logged(
     monkeypatch.setattr(usage, "_LOG", b"SELECT 1 FROM no_such_table")
     assert key_of(integration).get(ME).status_code == 200
     assert integration.pk in next(line for line in caplog.messages if "usage_log_unwritten" in line)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("without", [[], ["integrations.middleware.calls_written"]])
+def test_when_the_reply_goes_out_everybody_sees_its_line(
+    integration: Integration, settings: Any, without: list[str]
+) -> None:
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if name not in without]
+    somebody = connection.copy()
+    with closing(somebody), somebody.cursor() as cursor:
+        for number in range(1, 4):
+            assert key_of(integration).get(ME).status_code == 200
+            cursor.execute("SELECT count(*) FROM integration_usage_logs")
+            assert cursor.fetchone() == (number,)
 
 
 def send_in_chunks(client: Client, path: str, body: bytes, **extra: Any) -> Any:

@@ -26,7 +26,7 @@ def a_call(integration: Integration, *, counts: bool = True, **facts: Any) -> No
         "error": None,
         **facts,
     }
-    usage.log(usage.Call(integration_id=integration.pk, **values), counts=counts)
+    usage.log(usage.Call(integration_id=integration.pk, **values), counts=counts)()
 
 
 def test_lists_calls_newest_first(as_owner: Client, owner: User) -> None:

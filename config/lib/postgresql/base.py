@@ -12,6 +12,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool
 
+from config.lib.postgresql.statements import settle
+
 logger = logging.getLogger(__name__)
 
 
@@ -31,6 +33,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             with found._lock:
                 found._pool = UsedLast(found._pool)
         return found
+
+    def ensure_connection(self) -> None:
+        if self.connection is not None:
+            settle(self.connection)
+        super().ensure_connection()
 
     def _set_autocommit(self, autocommit: bool) -> None:
         if self.connection.autocommit != autocommit:  # a question of itself is not free, either

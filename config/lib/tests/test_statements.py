@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from django.db import ProgrammingError, connection, transaction
+from django.db import DataError, ProgrammingError, connection, transaction
 
-from config.lib.postgresql.statements import ask
+from config.lib.postgresql.statements import ask, send
 
 STATEMENT = b"SELECT $1::text, $2::int + 1, $3::timestamptz"
 
@@ -59,3 +59,20 @@ def test_behind_a_pooler_nothing_is_prepared(transactional_db: None, monkeypatch
     monkeypatch.setattr(connection.connection, "prepare_threshold", None)
     assert ask(STATEMENT, "x", 1, None) == [("x", 2, None)]
     assert prepared() == 0
+
+
+def test_what_is_under_way_is_waited_for_by_who_comes_next(transactional_db: None) -> None:
+    first = send(STATEMENT, "first", 1, None)
+    assert ask(STATEMENT, "second", 2, None) == [("second", 3, None)]
+    third = send(STATEMENT, "third", 3, None)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 4")
+        assert cursor.fetchone() == (4,)
+    assert (first(), third()) == ([("first", 2, None)], [("third", 4, None)])
+
+
+def test_a_failure_is_told_to_who_asked(transactional_db: None) -> None:
+    failing = send(b"SELECT 1 / $1::int", 0)
+    assert ask(STATEMENT, "next", 1, None)
+    with pytest.raises(DataError, match="division by zero"):
+        failing()
