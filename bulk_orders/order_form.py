@@ -206,6 +206,10 @@ def plain(number: Decimal) -> str:
     return format(number.normalize(), "f")
 
 
+def if_any(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    return handler(value) if type(value) is list and value else None  # the rule on the whole has told of it
+
+
 def unless_opted_out(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
     if info.data.get("opt_out_of_nomination") is True or type(value) is not list:
         return None  # no list at all has been told by the rule on the whole
@@ -260,10 +264,14 @@ class Nominee(Form):
 
 
 class OrderForm(Form):
-    cart_items: Annotated[list[CartItem], Gate(core_schema.list_schema(min_length=1), CART_ITEMS_REQUIRED)] = Required
+    # Two rules read the same key: what is missing altogether is told before what is wrong with an item.
+    cart_items_as_a_whole: Annotated[Any, Gate(core_schema.list_schema(min_length=1), CART_ITEMS_REQUIRED)] = Field(
+        default=None, validate_default=True, validation_alias=AliasPath("cartItems")
+    )
     transaction_mode: Annotated[TransactionMode, Gate(core_schema.dict_schema(), MODE_REQUIRED)] = Required
+    cart_items: Annotated[list[CartItem] | None, WrapValidator(if_any)] = None
     opt_out_of_nomination: StrictBool | None = None
-    # Two rules read the same key: the list as a whole is told before its members.
+    # Here, too: the list as a whole is told before its members.
     nominees_as_a_whole: Annotated[None, rule(judge_nominees_as_a_whole, Any)] = Field(
         default=None, validate_default=True, validation_alias=AliasPath("nominees")
     )

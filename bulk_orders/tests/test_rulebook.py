@@ -178,6 +178,14 @@ def test_nominees_are_required_unless_opted_out(nominees: Any) -> None:
     assert messages(order_form(nominees=nominees, optOutOfNomination=True)) == []
 
 
+def test_what_is_wrong_with_the_mode_is_told_before_the_items() -> None:
+    spoilt = {"cartItems": [cart_item(amount=0)], "nominees": [], "euin": "x"}
+    rest = ["Item 1: Amount must be greater than 0", "Nominee information is required", "EUIN is invalid"]
+    assert messages(order_form(transactionMode=None, **spoilt)) == ["Transaction mode is required", *rest]
+    unknown = "Transaction mode must be one of Physical, Email, Telephone, Online"
+    assert messages(order_form(transactionMode={"mode": "Fax"}, **spoilt)) == [unknown, *rest]
+
+
 def test_opting_out_silences_every_rule_on_nominees() -> None:
     assert messages(order_form(nominees=[{"percentage": 5, "pan": "x"}], optOutOfNomination=True)) == []
 
