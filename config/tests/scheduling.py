@@ -5,14 +5,17 @@ from xdist.workermanage import WorkerController
 
 # They look at one running system, which takes longer to start than all of them to look.
 OF_THE_DEMO = tuple(f"config/tests/test_{name}.py" for name in ("demo", "documents", "outages", "request_ids"))
-# The longest first: begun last, it would keep one process at work while the others have nothing left to do.
+# The longest first: begun last, it would keep one process at work while the others have nothing left to do. Those that
+# mostly wait stand apart, so that somebody works meanwhile.
 LONGEST = (
     *OF_THE_DEMO,
     "config/console/tests/test_browser.py",
-    "config/lib/tests/test_devservices.py",
     "config/tests/test_openapi.py",
-    "config/tests/test_demo_processes.py",
+    "config/lib/tests/test_devservices.py",
     "config/tests/test_sockets_server.py",
+    "config/tests/test_access_matrix.py",
+    "config/tests/test_demo_processes.py",
+    "config/console/tests/test_links.py",
     "webhooks/tests/test_shifts.py",
 )
 
