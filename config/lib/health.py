@@ -9,7 +9,6 @@ from contextlib import suppress
 import psycopg
 import redis
 from django.db import connection
-from django.db.backends.postgresql.base import DatabaseWrapper
 
 from config.lib import valkey
 
@@ -56,10 +55,8 @@ def database_answers() -> bool:
 
 def _ask_database() -> bool:
     """Asked over a connection of its own: a pool would first wait for those that are gone, or in use by others."""
-    # Django's own way to know where: ours has nothing to tell once there is a pool.
-    where = DatabaseWrapper.get_connection_params(connection)
     try:
-        with psycopg.connect(**where | {"connect_timeout": PATIENCE_SECONDS}) as session:
+        with psycopg.connect(**connection.get_connection_params() | {"connect_timeout": PATIENCE_SECONDS}) as session:
             session.execute("SELECT 1")
     except psycopg.Error:
         return False
