@@ -76,7 +76,7 @@ def test_a_user_who_creates_waits_for_another_call_of_theirs_and_counts_what_it_
 
 def _log_a_call(integration: Integration) -> None:
     call = usage.Call(integration.pk, "/api/webhooks", "GET", 200, 3, None)
-    usage.log(call, counts=True)
+    usage.log(call, counts=True)()
 
 
 @pytest.mark.django_db(transaction=True)
