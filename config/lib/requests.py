@@ -1,6 +1,7 @@
 """What every request is asked: where it came from, and which route it means."""
 
 import ipaddress
+import re
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -12,6 +13,7 @@ from config.lib.errors import BadRequest, as_json
 
 # Of a request through a Unix socket, or one whose proxy wrote something else. Columns of addresses take nothing looser.
 NO_ADDRESS = "0.0.0.0"  # noqa: S104  # nosec B104  # nothing is bound to it
+_WITH_PORT = re.compile(r"([\d.]+):\d+|\[([\da-fA-F:.]+)\](?::\d+)?")
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -27,10 +29,13 @@ def client_address(request: HttpRequest) -> str:
 
 @lru_cache(maxsize=1024)  # asked several times a request, and of few callers in a row
 def _canonical(address: str) -> str:
+    with_port = _WITH_PORT.fullmatch(address)  # as some proxies write it
     try:
-        return str(ipaddress.ip_address(address))
+        parsed = ipaddress.ip_address(with_port[1] or with_port[2] if with_port else address)
     except ValueError:
         return NO_ADDRESS
+    # A socket for both families tells IPv4 so; lists of who may call name it in its own form.
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
 def well_formed(get_response: Handler) -> Handler:
