@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from config.lib.errors import NotFound
-from config.lib.probes import Health
+from config.lib.probes import Health, Live, Ready
 from config.lib.sessions import Login, Logout, Me
 
 
@@ -35,7 +35,10 @@ resources: list[URLPattern | URLResolver] = [
     path("integrations", include("integrations.urls")),
 ]
 
-documented = [path("api/", include(resources))]
+# Beside the API, not below it: what asks for them knows of no versions.
+probes = [path("livez", Live.as_view()), path("readyz", Ready.as_view())]
+
+documented = [path("api/", include(resources)), *probes]
 _open: dict[str, Any] = {"authentication_classes": (), "permission_classes": (AllowAny,)}
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -19,6 +19,8 @@ EXAMPLES: Final[Schema] = {
     "LoggedIn": {"user": _USER, "message": "Login successful"},
     "Me": {"user": _USER},
     "Message": {"message": "Logout successful"},
+    "Live": {"status": "alive"},
+    "Ready": {"status": "ready"},
     "Health": {
         "status": "healthy",
         "database": "connected",

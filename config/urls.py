@@ -6,7 +6,6 @@ from django.views.generic import RedirectView
 
 from config import api
 from config.console.passwords import own_password
-from config.lib.probes import Live, Ready
 from config.metrics import metrics
 
 urlpatterns = [
@@ -16,8 +15,7 @@ urlpatterns = [
     path("api", api.UnknownRoute.as_view()),  # else a page that leads to the same with a slash
     path("admin/password_change/", admin.site.admin_view(own_password, cacheable=True)),
     path("admin/", admin.site.urls),
-    path("livez", Live.as_view()),
-    path("readyz", Ready.as_view()),
+    *api.probes,
     path("metrics", metrics),
     path("", RedirectView.as_view(url="/admin/")),
 ]

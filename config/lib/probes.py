@@ -22,17 +22,23 @@ class Probe(APIView):
     permission_classes = (AllowAny,)
 
 
-class Live(Probe):
-    schema = None
+class LiveSerializer(CamelSerializer):
+    status = serializers.ChoiceField(["alive"])
 
+
+class Live(Probe):
+    @extend_schema(responses=LiveSerializer, auth=[], tags=["health"])
     def get(self, request: Request) -> Response:
         """The process answers."""
         return Response({"status": "alive"})
 
 
-class Ready(Probe):
-    schema = None
+class ReadySerializer(CamelSerializer):
+    status = serializers.ChoiceField(["ready", "unready"])
 
+
+class Ready(Probe):
+    @extend_schema(responses={200: ReadySerializer, 503: ReadySerializer}, auth=[], tags=["health"])
     def get(self, request: Request) -> Response:
         """PostgreSQL answers. Valkey and workers do not count: losing them must not empty the load balancer."""
         connected = health.database_answers()
