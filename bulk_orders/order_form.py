@@ -40,6 +40,7 @@ FULL_EXIT = ("Full Redemption", "Full Switch")  # the holding decides how much, 
 AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
 # Shares, units and prices are often quotients (100 / 3) as partners' programs print them: up to 17 digits.
 FIGURE = re.compile(r"[0-9]{1,15}(\.[0-9]{1,17})?")
+FIGURES = ("amount", "units", "nav", "percentage")  # whose text is judged
 PAN = re.compile(r"[A-Z]{5}[0-9]{4}[A-Z]")
 EUIN = r"^(E[0-9A-Z]{6})?$"
 CLIENT_REF_LENGTH = 100
@@ -116,7 +117,9 @@ def absent(value: object) -> bool:
 
 def names_something(value: object) -> bool:
     """Text that is not blank, or a number that is not 0: ids come as both."""
-    return bool(value.strip()) if type(value) is str else type(value) in (int, Decimal) and value != 0
+    if type(value) is str:
+        return bool(value.strip())
+    return isinstance(value, int | Decimal) and type(value) is not bool and value != 0
 
 
 def judge_amount(value: Any, info: ValidationInfo) -> None:

@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from bulk_orders.order_form import FIGURES
 from bulk_orders.rulebook import DUPLICATE_CLIENT_REF, Problem, judge, storable
 from config.lib.exact_json import spelt_out
 
@@ -51,10 +52,11 @@ class Verdict(NamedTuple):
         }
 
     def _kept_row(self) -> Any:
-        """A refused row is judged again when it is retried: it must read then as it reads now."""
+        """A refused row is judged again when it is retried: it must read then as it reads now. Of a figure the text is
+        judged; of all else whether it is a number, which it must stay."""
         if self.outcome is Outcome.SUCCEEDED:
             return self.row
-        return spelt_out(self.row) if storable(self.row) else None
+        return spelt_out(self.row, FIGURES) if storable(self.row) else None
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from bulk_orders import processing
 from bulk_orders.models import Batch, Chunk, Order, Result
 from bulk_orders.tests.calls import BATCHES, api_of, at_once, events, key_of, post, submit, work
 from bulk_orders.tests.forms import cart_item, order_form
+from config.lib import exact_json
 
 BAD = order_form(cartItems=[])
 pytestmark = pytest.mark.django_db
@@ -64,6 +65,22 @@ def test_what_was_no_valid_number_does_not_become_one(api: APIClient, amount: st
     batch = work(batch.pk)
     assert (batch.failed, Order.objects.count()) == (1, 0)
     assert Result.objects.get().error == "Item 1: Amount is not a valid number"
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        ({"clientRef": 7777}, "clientRef must be text of at most 100 characters"),
+        ({"settlementAccount": 7777}, "settlementAccount must be an object"),
+        ({"cartItems": [cart_item(schemeName=7777)]}, "Item 1: Scheme name is required"),
+    ],
+)
+def test_what_was_a_number_does_not_become_text(api: APIClient, form: Any, error: str) -> None:
+    row = exact_json.dumps(order_form(**form)).decode().replace("7777", "1e3")
+    batch = work(post(api, BATCHES, f'{{"orders": [{row}]}}'.encode()).json()["batchId"])
+    retry(api, batch.pk)
+    batch = work(batch.pk)
+    assert (batch.failed, Result.objects.get().error) == (1, error)
 
 
 def test_rows_that_fail_again_keep_their_problems(api: APIClient) -> None:

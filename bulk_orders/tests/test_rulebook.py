@@ -125,6 +125,12 @@ def test_an_exponent_makes_no_valid_amount_whatever_its_value(text: str) -> None
     assert with_item(amount=exact_json.loads(text)) == ["Item 1: Amount is not a valid number"]
 
 
+def test_an_id_is_named_by_any_number_but_0() -> None:
+    for text, named in (("1e3", True), ("1000", True), ("0e0", False), ("0", False), ("true", False)):
+        told = with_item(transactionType="Switch", sourceSchemeId=exact_json.loads(text))
+        assert told == ([] if named else ["Item 1: Source scheme is required for a switch"])
+
+
 @pytest.mark.parametrize("kind", ["Full Redemption", "Full Switch"])
 @pytest.mark.parametrize("amount", [None, "", 0, "0.00", 10])
 def test_a_full_exit_needs_no_amount(kind: str, amount: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Self
@@ -96,13 +97,16 @@ def has_unstorable_text(value: Any) -> bool:
     return isinstance(value, list) and any(map(has_unstorable_text, value))
 
 
-def spelt_out(value: Any) -> Any:
-    """`value` with numbers in exponents as their text: of 1e3 JSONB keeps 1000, which would be judged otherwise."""
+def spelt_out(value: Any, names: Collection[str]) -> Any:
+    """`value` with the figures of these names as their text where JSONB keeps another: 1000 of 1e3, 0.0 of -0.0."""
     if isinstance(value, dict):
-        return {key: spelt_out(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [spelt_out(part) for part in value]
-    return value.text if isinstance(value, Exponential) else value
+        return {key: _as_written(part) if key in names else spelt_out(part, names) for key, part in value.items()}
+    return [spelt_out(part, names) for part in value] if isinstance(value, list) else value
+
+
+def _as_written(value: Any) -> Any:
+    is_changed = isinstance(value, Exponential) or (isinstance(value, Decimal) and not value and value.is_signed())
+    return str(value) if is_changed else value
 
 
 def storable_text(text: str) -> str:

@@ -41,7 +41,9 @@ def test_an_exponent_stays_as_it_was_written(text: str) -> None:
     value = exact_json.loads(text)
     assert (value, str(value)) == (Decimal(text), text)
     assert exact_json.dumps(value) == text.encode()
-    assert exact_json.spelt_out([{"a": value, "b": Decimal("1.10")}, 5]) == [{"a": text, "b": Decimal("1.10")}, 5]
+    figures = [{"a": value, "b": Decimal("1.10")}, {"b": [value]}, 5]
+    assert exact_json.spelt_out(figures, ("a", "b")) == [{"a": text, "b": Decimal("1.10")}, {"b": [value]}, 5]
+    assert type(exact_json.spelt_out({"a": value}, ())["a"]) is exact_json.Exponential
 
 
 def test_no_figure_passes_through_a_float() -> None:
