@@ -106,7 +106,9 @@ def exact_text(value: object) -> str:
     """The text of a JSON number or string; anything else, booleans too, is not a number and has none."""
     if type(value) is str:
         return value
-    if type(value) is Decimal or (type(value) is int and abs(value) < 10**15):
+    if type(value) is Decimal:  # which left to itself makes 1E-7 of 0.0000001
+        return format(value, "f")
+    if type(value) is int and abs(value) < 10**15:
         return str(value)
     return ""
 

@@ -113,7 +113,7 @@ def test_the_amount_must_be_greater_than_0(amount: Any) -> None:
             "NaN",
             "Infinity",
         ),
-        *(10**15, "1" * 16, Decimal("1E+3"), Decimal("1E-9"), Decimal("NaN"), 5.5),
+        *(10**15, "1" * 16, exact_json.loads("1E+3"), Decimal("1E-9"), Decimal("NaN"), 5.5),
     ],
 )
 def test_anything_else_is_not_a_valid_amount(amount: Any) -> None:
@@ -123,6 +123,11 @@ def test_anything_else_is_not_a_valid_amount(amount: Any) -> None:
 @pytest.mark.parametrize("text", ["1e3", "1e-1", "5e0", "100e-2", "0e0", "1E+2"])
 def test_an_exponent_makes_no_valid_amount_whatever_its_value(text: str) -> None:
     assert with_item(amount=exact_json.loads(text)) == ["Item 1: Amount is not a valid number"]
+
+
+@pytest.mark.parametrize("units", ["0.0000001", "0.00000000", "0.00000012345678901", '"0.0000001"'])
+def test_units_may_be_next_to_nothing(units: str) -> None:
+    assert with_item(units=exact_json.loads(units)) == []
 
 
 def test_an_id_is_named_by_any_number_but_0() -> None:

@@ -61,12 +61,17 @@ def as_utc(moment: datetime) -> str:
 
 def _encode(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return orjson.Fragment(str(value))
+        return orjson.Fragment(_written(value))
     if isinstance(value, datetime):
         return as_utc(value)
     if isinstance(value, str):  # Django's lazy translations and str subclasses
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _written(number: Decimal) -> str:
+    """The text of a figure as it was written: left to itself, Decimal makes 1E-7 of 0.0000001."""
+    return str(number) if isinstance(number, Exponential) else format(number, "f")
 
 
 def _decimal(text: str) -> Decimal:
@@ -106,7 +111,7 @@ def spelt_out(value: Any, names: Collection[str]) -> Any:
 
 def _as_written(value: Any) -> Any:
     is_changed = isinstance(value, Exponential) or (isinstance(value, Decimal) and not value and value.is_signed())
-    return str(value) if is_changed else value
+    return _written(value) if is_changed else value
 
 
 def storable_text(text: str) -> str:

@@ -29,7 +29,10 @@ def test_what_is_written_reads_back_the_same(value: object) -> None:
     assert exact_json.loads(exact_json.dumps(value)) == value
 
 
-@pytest.mark.parametrize("text", ["1.10", "0.0001", "123456789012345.6789", "1E+3", "18446744073709551617", "-0.50"])
+@pytest.mark.parametrize(
+    "text",
+    ["1.10", "0.0001", "123456789012345.6789", "1E+3", "18446744073709551617", "-0.50", "0.0000001", "0.00000000"],
+)
 def test_a_figure_keeps_every_digit(text: str) -> None:
     value = exact_json.loads(text)
     assert value == Decimal(text)
