@@ -8,13 +8,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from config.lib import health
 from config.lib.environment import CHECKOUT
-from config.lib.postgresql import base
+from config.lib.postgresql import base, statements
 from config.lib.postgresql.base import DatabaseWrapper, fill_pool, is_open
 from config.lib.postgresql.connections import WAITING, connection_to
 
@@ -60,6 +60,19 @@ def test_a_connection_that_the_server_has_ended_is_replaced_unseen(pooled: Datab
     first = number_of(pooled)
     end(first)
     assert number_of(pooled) != first
+
+
+def test_a_connection_that_still_has_something_under_way_is_not_handed_on(
+    pooled: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one request has asked, another must never read."""
+    monkeypatch.setattr(statements, "connection", pooled)
+    wait = statements.send(b"SELECT pg_backend_pid()")
+    first = pooled.connection.info.backend_pid
+    pooled.close()
+    assert number_of(pooled) != first
+    with pytest.raises(OperationalError, match="closed"):
+        wait()
 
 
 def test_of_several_connections_the_one_used_last_is_used_again(pooled: DatabaseWrapper) -> None:
