@@ -69,7 +69,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.lib.versions.retirement_told",
     "csp.middleware.CSPMiddleware",
-    "config.lib.requests.well_formed",
+    "config.lib.requests.slash_forgiven",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "integrations.middleware.api_gate",
     "axes.middleware.AxesMiddleware",  # puts its own reply in the place of the view's: within the gate
+    "config.lib.requests.nul_refused",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -38,15 +38,24 @@ def _canonical(address: str) -> str:
     return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
-def well_formed(get_response: Handler) -> Handler:
-    """Refuse what no column could hold, and forgive a trailing slash without a redirect that turns POST into GET."""
+def slash_forgiven(get_response: Handler) -> Handler:
+    """Forgive a trailing slash, without a redirect that turns POST into GET."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         path = request.path_info
-        if "\x00" in path or "%00" in request.META.get("QUERY_STRING", ""):
-            return as_json(BadRequest("The address holds a NUL character", code="invalid_text"))
         if path.startswith("/api/") and path.endswith("/") and len(path) > len("/api/"):
             request.path_info = path.rstrip("/")
+        return get_response(request)
+
+    return middleware
+
+
+def nul_refused(get_response: Handler) -> Handler:
+    """Refuse what no column could hold. Within the gate of the API: such a call is counted and written down as any."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            return as_json(BadRequest("The address holds a NUL character", code="invalid_text"))
         return get_response(request)
 
     return middleware

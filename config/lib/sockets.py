@@ -27,7 +27,7 @@ from config.lib.announcements import listener, next_news
 from config.lib.farewell import goodbye
 from config.lib.handshakes import Application, Receive, Scope, Send, request_of
 from config.lib.metrics.values import Gauge
-from config.lib.requests import well_formed
+from config.lib.requests import nul_refused, slash_forgiven
 
 Handler: TypeAlias = Callable[[HttpRequest], Any]
 Gate: TypeAlias = Callable[[Handler], Handler]
@@ -183,7 +183,7 @@ def _nothing(view: ViewSetMixin, request: Request, **route: str) -> Response:
 
 def _by_session(handler: Handler) -> Handler:
     by_session: Any = SessionMiddleware(AuthenticationMiddleware(handler))
-    return well_formed(by_session)
+    return slash_forgiven(nul_refused(by_session))
 
 
 async def _hear(receive: Receive) -> int:

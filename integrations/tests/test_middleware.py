@@ -186,6 +186,14 @@ def test_a_path_that_no_column_holds_is_logged_all_the_same(integration: Integra
     assert len(UsageLog.objects.get().endpoint) == 2048
 
 
+@pytest.mark.parametrize("path", [f"{ME}?name=%00", "/api/webhooks/%00"])
+def test_a_call_with_a_nul_in_its_address_is_one_like_any(integration: Integration, path: str) -> None:
+    reply = key_of(integration).get(path)
+    refusal = (reply.status_code, reply.json()["code"], reply.headers["X-RateLimit-Remaining"])
+    assert refusal == (400, "invalid_text", "2")
+    assert UsageLog.objects.get().status_code == 400
+
+
 def test_a_key_call_costs_two_queries_of_its_own(integration: Integration, monkeypatch: pytest.MonkeyPatch) -> None:
     statements: list[Any] = []
     execute = psycopg.Cursor.execute
