@@ -159,10 +159,15 @@ class Account:
         return self.seen.repeated / max(1, self.seen.pairs)
 
     def _repeated_allowed(self) -> float:
-        return max(REPEATED_SHARE * self.seen.pairs, ENDPOINT_PLACES * self.endpoints * self.freezes)
+        return max(REPEATED_SHARE * self.seen.pairs, self._frozen_in_flight())
 
     def _cut_off_allowed(self) -> int:
-        return max(CUT_OFF_A_DEATH * self.kills, ENDPOINT_PLACES if self.kills else 0)
+        # Who was frozen never read what it was answered, or hangs up on it once awake: either counts against the same.
+        by_freezes = max(0, self._frozen_in_flight() - self.seen.repeated)
+        return max(CUT_OFF_A_DEATH * self.kills, ENDPOINT_PLACES if self.kills else 0) + by_freezes
+
+    def _frozen_in_flight(self) -> int:
+        return ENDPOINT_PLACES * self.endpoints * self.freezes
 
     def faults(self) -> list[str]:
         """Promises that were broken, in words."""
@@ -184,7 +189,8 @@ class Account:
             f"{seen.lost} deliveries never came": not seen.lost,
             f"{seen.strangers} webhook-ids came that nobody sent": not seen.strangers,
             f"{seen.repeated} answered deliveries came again": self.seen.repeated <= self._repeated_allowed(),
-            f"{seen.cut_off} cut off by {self.kills} deaths": seen.cut_off <= self._cut_off_allowed(),
+            f"{seen.cut_off} cut off by {self.kills} deaths and {self.freezes} freezes": seen.cut_off
+            <= self._cut_off_allowed(),
             f"recovery took {self.recovery:.1f} s": self.recovery <= RECOVERY_SECONDS,
         }
         return [*self.trouble, *(fault for fault, well in checks.items() if not well)]

@@ -118,12 +118,22 @@ def test_what_was_answered_may_not_come_again_whoever_dies(batch_id: str, since:
     assert replace(doubled, freezes=1).faults() == []
 
 
-def test_what_is_cut_off_is_excused_by_deaths_only(batch_id: str, since: datetime) -> None:
+def test_what_is_cut_off_is_excused_by_deaths_and_freezes_only(batch_id: str, since: datetime) -> None:
     doubled = replace(account(batch_id, since), seen=Seen(requests=51, pairs=49, lost=0, strangers=0, cut_off=2))
-    assert doubled.faults() == ["2 cut off by 0 deaths"]
+    assert doubled.faults() == ["2 cut off by 0 deaths and 0 freezes"]
     assert replace(doubled, kills=1).faults() == []
     many = replace(doubled, kills=1, seen=Seen(requests=149, pairs=49, lost=0, strangers=0, cut_off=100))
-    assert many.faults() == ["100 cut off by 1 deaths"]
+    assert many.faults() == ["100 cut off by 1 deaths and 0 freezes"]
+
+
+def test_a_freeze_excuses_no_more_than_an_endpoint_may_have_in_flight(batch_id: str, since: datetime) -> None:
+    def seen(repeated: int, cut_off: int) -> Seen:
+        return Seen(requests=49 + repeated + cut_off, pairs=49, lost=0, strangers=0, cut_off=cut_off)
+
+    frozen = replace(account(batch_id, since), endpoints=1, freezes=1, seen=seen(repeated=62, cut_off=2))
+    assert frozen.faults() == []
+    assert replace(frozen, seen=seen(repeated=62, cut_off=3)).faults() == ["3 cut off by 0 deaths and 1 freezes"]
+    assert replace(frozen, seen=seen(repeated=65, cut_off=0)).faults() == ["65 answered deliveries came again"]
 
 
 def test_a_slow_recovery_and_trouble_are_faults(batch_id: str, since: datetime) -> None:
