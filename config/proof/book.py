@@ -139,7 +139,8 @@ class Account:
     """A scenario's line of the table.
 
     `kills`: how often something died that may have had requests in flight. `freezes`: how often something was stopped
-    until its leases were somebody else's, and could not read what it was answered.
+    until its leases were somebody else's; `frozen`: the requests that it then had in flight, at most, and whose answers
+    it could not read.
     """
 
     name: str
@@ -152,6 +153,7 @@ class Account:
     seen: Seen
     recovery: float
     freezes: int = 0
+    frozen: int = 0
     trouble: tuple[str, ...] = ()
 
     @property
@@ -159,15 +161,12 @@ class Account:
         return self.seen.repeated / max(1, self.seen.pairs)
 
     def _repeated_allowed(self) -> float:
-        return max(REPEATED_SHARE * self.seen.pairs, self._frozen_in_flight())
+        return max(REPEATED_SHARE * self.seen.pairs, self.frozen)
 
     def _cut_off_allowed(self) -> int:
         # Who was frozen never read what it was answered, or hangs up on it once awake: either counts against the same.
-        by_freezes = max(0, self._frozen_in_flight() - self.seen.repeated)
+        by_freezes = max(0, self.frozen - self.seen.repeated)
         return max(CUT_OFF_A_DEATH * self.kills, ENDPOINT_PLACES if self.kills else 0) + by_freezes
-
-    def _frozen_in_flight(self) -> int:
-        return ENDPOINT_PLACES * self.endpoints * self.freezes
 
     def faults(self) -> list[str]:
         """Promises that were broken, in words."""
@@ -189,7 +188,7 @@ class Account:
             f"{seen.lost} deliveries never came": not seen.lost,
             f"{seen.strangers} webhook-ids came that nobody sent": not seen.strangers,
             f"{seen.repeated} answered deliveries came again": self.seen.repeated <= self._repeated_allowed(),
-            f"{seen.cut_off} cut off by {self.kills} deaths and {self.freezes} freezes": seen.cut_off
+            f"{seen.cut_off} cut off by {self.kills} deaths, {self.frozen} were frozen": seen.cut_off
             <= self._cut_off_allowed(),
             f"recovery took {self.recovery:.1f} s": self.recovery <= RECOVERY_SECONDS,
         }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import connection
@@ -17,7 +18,8 @@ from django.utils import timezone
 from config.lib import devservices
 from config.lib.devservices.processes import until
 from config.lib.valkey import client
-from config.proof.crew import Crew, wait_for_workers
+from config.proof.crew import Crew, connections_of, wait_for_workers
+from webhooks.models import Webhook
 
 KILL_EVERY_SECONDS = 2.0
 OUTAGE_SECONDS = 5.0
@@ -32,12 +34,14 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle
 
 @dataclass
 class Harm:
-    """What a scenario did. `kills` counts deaths that may have cut requests off, `freezes` those who were stopped."""
+    """What a scenario did. `kills` counts deaths that may have cut requests off, `freezes` those who were stopped, and
+    `frozen` the requests that these had in flight, at most."""
 
     crew: Crew
     busy: Callable[[], bool]  # whether there is still work going in
     kills: int = 0
     freezes: int = 0
+    frozen: int = 0
     over: datetime | None = None  # when recovery could begin; the end of the scenario, unless it says otherwise
     notes: list[str] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
@@ -114,6 +118,8 @@ def freeze(harm: Harm) -> None:
     caught = _freeze_in_a_transaction(harm.crew)
     harm.notes.append(f"frozen {'inside' if caught else 'outside'} a transaction")
     harm.freezes += 1
+    harm.frozen += connections_of((harm.crew.pid("worker"), *harm.crew.pool("worker")), _ports_of_endpoints())
+    harm.notes.append(f"frozen with {harm.frozen} connections to endpoints")
     harm.over = timezone.now()  # the other worker is there all the time
     time.sleep(settings.WEBHOOK_TIMEOUT_SECONDS + LEASE_MARGIN_SECONDS + 2)
     harm.crew.signal_all("worker", signal.SIGCONT)
@@ -155,6 +161,10 @@ def _freeze_in_a_transaction(crew: Crew) -> bool:
         time.sleep(random.random() / 20)  # noqa: S311 - anywhen
     crew.signal_all("worker", signal.SIGSTOP)
     return False
+
+
+def _ports_of_endpoints() -> set[int]:
+    return {urlsplit(url).port or 0 for url in Webhook.objects.values_list("url", flat=True)}
 
 
 def _open_transactions() -> int:

@@ -1,5 +1,6 @@
 """The accounts of a run of chaos: what is whole passes, and every broken promise is named."""
 
+import os
 import select
 import socket
 from collections import Counter
@@ -14,6 +15,7 @@ from django.utils import timezone
 from bulk_orders import intake, processing
 from config.demo.orders import forms
 from config.proof.book import Account, Facts, Seen, recovery_seconds, sent, unfinished
+from config.proof.crew import connections_of
 from config.proof.receivers import Endpoint, Log
 from config.proof.report import table
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Webhook
@@ -115,25 +117,35 @@ def test_what_was_answered_may_not_come_again_whoever_dies(batch_id: str, since:
     doubled = replace(account(batch_id, since), seen=Seen(requests=51, pairs=49, lost=0, strangers=0))
     assert doubled.faults() == ["2 answered deliveries came again"]
     assert replace(doubled, kills=1).faults() == ["2 answered deliveries came again"]
-    assert replace(doubled, freezes=1).faults() == []
+    assert replace(doubled, freezes=1, frozen=2).faults() == []
 
 
 def test_what_is_cut_off_is_excused_by_deaths_and_freezes_only(batch_id: str, since: datetime) -> None:
     doubled = replace(account(batch_id, since), seen=Seen(requests=51, pairs=49, lost=0, strangers=0, cut_off=2))
-    assert doubled.faults() == ["2 cut off by 0 deaths and 0 freezes"]
+    assert doubled.faults() == ["2 cut off by 0 deaths, 0 were frozen"]
     assert replace(doubled, kills=1).faults() == []
     many = replace(doubled, kills=1, seen=Seen(requests=149, pairs=49, lost=0, strangers=0, cut_off=100))
-    assert many.faults() == ["100 cut off by 1 deaths and 0 freezes"]
+    assert many.faults() == ["100 cut off by 1 deaths, 0 were frozen"]
 
 
-def test_a_freeze_excuses_no_more_than_an_endpoint_may_have_in_flight(batch_id: str, since: datetime) -> None:
+def test_a_freeze_excuses_no_more_than_was_in_flight(batch_id: str, since: datetime) -> None:
     def seen(repeated: int, cut_off: int) -> Seen:
         return Seen(requests=49 + repeated + cut_off, pairs=49, lost=0, strangers=0, cut_off=cut_off)
 
-    frozen = replace(account(batch_id, since), endpoints=1, freezes=1, seen=seen(repeated=62, cut_off=2))
+    frozen = replace(account(batch_id, since), freezes=1, frozen=64, seen=seen(repeated=62, cut_off=2))
     assert frozen.faults() == []
-    assert replace(frozen, seen=seen(repeated=62, cut_off=3)).faults() == ["3 cut off by 0 deaths and 1 freezes"]
+    assert replace(frozen, seen=seen(repeated=62, cut_off=3)).faults() == ["3 cut off by 0 deaths, 64 were frozen"]
     assert replace(frozen, seen=seen(repeated=65, cut_off=0)).faults() == ["65 answered deliveries came again"]
+
+
+def test_connections_are_counted_by_whose_they_are_and_where_they_lead() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.1", 0)) as other:
+        address, port = server.getsockname(), server.getsockname()[1]
+        with socket.create_connection(address), socket.create_connection(address):
+            assert connections_of([os.getpid()], {port}) == 2
+            assert connections_of([os.getpid()], {other.getsockname()[1]}) == 0
+            assert connections_of([os.getppid()], {port}) == 0
+        assert connections_of([os.getpid()], {port}) == 0
 
 
 def test_a_slow_recovery_and_trouble_are_faults(batch_id: str, since: datetime) -> None:

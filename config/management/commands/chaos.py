@@ -124,6 +124,7 @@ class Command(BaseCommand):
             seen=Seen.of(sent(since), came),
             recovery=recovery_seconds(since, over),
             freezes=harm.freezes,
+            frozen=harm.frozen,
             trouble=tuple(harm.trouble),
         )
 
