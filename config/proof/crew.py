@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,9 +58,9 @@ class Crew(Processes):
         return [name for name, child in self.children.items() if child.poll() is None]
 
 
-def connections_of(pids: Iterable[int], ports: Collection[int]) -> int:
-    """How many connections of these processes lead to these ports of 127.0.0.1: a request at most is on each."""
-    held = {link for pid in pids for link in _links(Path(f"/proc/{pid}/fd"))}
+def connections_of(pid: int, ports: Collection[int]) -> int:
+    """How many connections of a process lead to these ports of 127.0.0.1."""
+    held = set(_links(Path(f"/proc/{pid}/fd")))
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(int(row[2].partition(":")[2], 16) in ports and f"socket:[{row[9]}]" in held for row in rows)
 

@@ -142,10 +142,10 @@ def test_connections_are_counted_by_whose_they_are_and_where_they_lead() -> None
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.1", 0)) as other:
         address, port = server.getsockname(), server.getsockname()[1]
         with socket.create_connection(address), socket.create_connection(address):
-            assert connections_of([os.getpid()], {port}) == 2
-            assert connections_of([os.getpid()], {other.getsockname()[1]}) == 0
-            assert connections_of([os.getppid()], {port}) == 0
-        assert connections_of([os.getpid()], {port}) == 0
+            assert connections_of(os.getpid(), {port}) == 2
+            assert connections_of(os.getpid(), {other.getsockname()[1]}) == 0
+            assert connections_of(os.getppid(), {port}) == 0
+        assert connections_of(os.getpid(), {port}) == 0
 
 
 def test_a_slow_recovery_and_trouble_are_faults(batch_id: str, since: datetime) -> None:
