@@ -31,8 +31,7 @@ def record(batch: Batch) -> Record:
 
 def called(batch: Batch) -> str:
     """To be told apart where something is about to be done to it."""
-    rows = "1 row" if batch.total == 1 else f"{batch.total:,} rows"
-    return f"{batch.batch_id}: {rows}, submitted by {batch.user.get_username()}"
+    return f"{batch.batch_id}: {marks.counted(batch.total, 'row')}, submitted by {batch.user.get_username()}"
 
 
 def sentence(batch: Batch) -> str:
