@@ -212,8 +212,7 @@ def _is_allowed(address: str, networks: tuple[str, ...]) -> bool:
     if not networks:
         return True
     parsed = ipaddress.ip_address(address)
-    plain = getattr(parsed, "ipv4_mapped", None) or parsed
-    return any(plain in ipaddress.ip_network(network) for network in networks)
+    return any(parsed in ipaddress.ip_network(network) for network in networks)
 
 
 def _is_replay(integration: Integration, signature: str) -> bool:
